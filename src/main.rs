@@ -1,1 +1,5 @@
+//! The `causeway` binary.
+#[allow(dead_code)]
+mod config;
+
 fn main() {}

@@ -1,0 +1,375 @@
+//! What an operator can decide. `config.example.toml` explains each key and holds its default;
+//! here stand the types that the rest of the program takes. One struct per table of the file,
+//! one field per key, with the same names.
+
+use std::{fmt, net::IpAddr, path::PathBuf};
+
+use ruma::{OwnedServerName, RoomVersionId};
+
+/// All settings of one server, checked: whoever holds them need not check them again.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who this server is.
+    pub server: Server,
+    /// Where it listens, and what one connection may ask of it.
+    pub listen: Listen,
+    /// A Postgres of the operator's own, and the pool of connections to it.
+    pub database: Database,
+    /// The Postgres that the server runs by itself when `database.url` is absent.
+    pub managed_postgres: ManagedPostgres,
+    /// Routing between several nodes.
+    pub redis: Redis,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// Ways to log in and how long tokens live.
+    pub login: Login,
+    /// Cost of password hashes and what a password must be.
+    pub password: Password,
+    /// How often somebody may do something.
+    pub limits: Limits,
+    /// Rooms: what is allowed, and memory for them.
+    pub rooms: Rooms,
+    /// Sync: bounds of one request, and memory for recent events.
+    pub sync: Sync,
+    /// The content repository.
+    pub media: Media,
+    /// The server's own log output.
+    pub log: Log,
+    /// Figures for Prometheus.
+    pub metrics: Metrics,
+    /// The documents below `/.well-known/matrix/`.
+    pub well_known: WellKnown,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The name after the colon in user and room ids. It can never change once data exists.
+    pub name: OwnedServerName,
+    /// Where clients reach the server, as in `https://matrix.example.org`, without a slash at
+    /// the end. Absent: `https://` and the server name. Use [`Settings::public_base_url`].
+    pub public_base_url: Option<String>,
+    /// The version of rooms whose creator asks for none.
+    pub default_room_version: RoomVersionId,
+    /// Folder of the managed Postgres, of media and of the lock. Made when missing.
+    pub data_dir: PathBuf,
+    /// How long a stopping server lets running requests finish, in milliseconds.
+    pub shutdown_grace_ms: u64,
+}
+
+/// `[listen]`
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Addresses (`host:port`) that speak plain HTTP.
+    pub plain_address: Vec<String>,
+    /// Addresses (`host:port`) that speak TLS. Both `tls_` files are there when this is not
+    /// empty.
+    pub tls_address: Vec<String>,
+    /// PEM file with the certificate and its chain.
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    pub tls_private_key: Option<PathBuf>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpRange>,
+    /// Largest JSON body of a request, in bytes. Uploads have `media.max_upload_bytes`.
+    pub max_body_bytes: usize,
+    /// Open connections at most; more wait in the kernel.
+    pub max_connections: usize,
+    /// A connection that has not sent the head of its request after this time is closed.
+    pub header_timeout_ms: u64,
+}
+
+/// `[database]`
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// `postgres://...`; absent: managed Postgres. Holds a password, hence a secret.
+    pub url: Option<Secret>,
+    /// Connections of this process at most.
+    pub pool_size: u32,
+    /// How long a request waits for a free connection, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// A statement that runs longer is ended by Postgres, in milliseconds.
+    pub statement_timeout_ms: u64,
+}
+
+/// `[managed_postgres]`
+#[derive(Debug, Clone)]
+pub struct ManagedPostgres {
+    /// Folder with `postgres` and `initdb`. Absent: searched on the system.
+    pub bin_dir: Option<PathBuf>,
+    /// Name of the user that Postgres runs as when the server itself runs as root. Absent:
+    /// `postgres`, or another unprivileged user.
+    pub run_as: Option<String>,
+    /// Memory for Postgres's page cache, in bytes.
+    pub shared_buffers_bytes: u64,
+    /// Write-ahead log between two checkpoints, in bytes.
+    pub max_wal_size_bytes: u64,
+}
+
+/// `[redis]`
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// `redis://...` or `rediss://...`; absent: this process is the only node.
+    pub url: Option<Secret>,
+}
+
+/// `[registration]`
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// Whether `POST /register` makes accounts at all. The shared secret works either way.
+    pub open: bool,
+    /// Ask for a registration token (`m.login.registration_token`) instead of
+    /// `m.login.dummy`. Only with `open`.
+    pub require_token: bool,
+    /// Whether guests may come in (`POST /register?kind=guest`).
+    pub guests: bool,
+    /// Secret of `/_synapse/admin/v1/register`, the way in for scripts of administrators.
+    pub shared_secret: Option<Secret>,
+    /// What has to be agreed to on registration (`m.login.terms`); empty: nothing.
+    pub terms: Vec<Term>,
+}
+
+/// `[[registration.terms]]`: a document that a new user agrees to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// Its id, as in `privacy_policy`.
+    pub id: String,
+    /// Its version, as in `1.2`.
+    pub version: String,
+    /// Language of name and page, as in `en`.
+    pub language: String,
+    /// Its title.
+    pub name: String,
+    /// Its page.
+    pub url: String,
+}
+
+/// `[login]`
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// Whether `m.login.password` is offered.
+    pub password: bool,
+    /// Whether `m.login.token` is offered, and `/login/get_token` to make one.
+    pub token: bool,
+    /// Life of a login token, in milliseconds.
+    pub login_token_lifetime_ms: u64,
+    /// Life of an access token whose client asked for a refresh token, in milliseconds.
+    /// Clients that did not ask get tokens without an end.
+    pub access_token_lifetime_ms: u64,
+    /// Life of a user-interactive authentication session, in milliseconds.
+    pub uia_session_lifetime_ms: u64,
+}
+
+/// `[password]`
+#[derive(Debug, Clone)]
+pub struct Password {
+    /// Shortest password that is accepted, in characters.
+    pub min_length: usize,
+    /// Memory of one Argon2id run, in KiB.
+    pub argon2_memory_kib: u32,
+    /// Passes of Argon2id over its memory.
+    pub argon2_iterations: u32,
+    /// Lanes of Argon2id.
+    pub argon2_lanes: u32,
+    /// The cheapest parameters Argon2id has, whatever the three above say. For tests only.
+    pub cheap_hash_for_tests: bool,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Whether anything below holds.
+    pub enabled: bool,
+    /// Logins, per address and per account.
+    pub login: RateLimit,
+    /// New accounts, per address.
+    pub registration: RateLimit,
+    /// Events sent (messages, state, redactions), per user.
+    pub send: RateLimit,
+    /// Rooms created, per user.
+    pub create_room: RateLimit,
+    /// Joins and knocks, per user.
+    pub join: RateLimit,
+    /// Invites, per inviter.
+    pub invite: RateLimit,
+    /// Uploads, per user.
+    pub upload: RateLimit,
+    /// Searches (user directory, published rooms), per user.
+    pub search: RateLimit,
+}
+
+/// A bucket: holds `burst` drops, and gets `per_minute` new ones each minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many in a minute, in the long run. At least 1.
+    pub per_minute: u32,
+    /// How many at once. At least 1.
+    pub burst: u32,
+}
+
+/// `[rooms]`
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    /// Whether the published directory can be read without an access token.
+    pub public_directory_without_auth: bool,
+    /// Whether ordinary users may publish a room in the directory; administrators always may.
+    pub users_may_publish: bool,
+    /// Memory for heads and states of active rooms, in bytes.
+    pub cache_bytes: u64,
+    /// Rows that one page of `/messages`, `/relations`, the hierarchy and such has at most.
+    pub max_page: u32,
+}
+
+/// `[sync]`
+#[derive(Debug, Clone)]
+pub struct Sync {
+    /// A client that asks to wait longer is answered after this time, in milliseconds.
+    pub max_timeout_ms: u64,
+    /// Events in a room's timeline when the filter names no limit.
+    pub default_timeline: u32,
+    /// Events in a room's timeline at most, whatever the filter says.
+    pub max_timeline: u32,
+    /// Memory for recent events of active rooms, in bytes.
+    pub recent_bytes: u64,
+    /// Whether presence is tracked and shown.
+    pub presence: bool,
+}
+
+/// `[media]`
+#[derive(Debug, Clone)]
+pub struct Media {
+    /// Where files lie. Absent: `media` below `server.data_dir`. Use [`Settings::media_dir`].
+    pub dir: Option<PathBuf>,
+    /// Largest upload, in bytes.
+    pub max_upload_bytes: u64,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Text for people, or one JSON object per line.
+    pub format: LogFormat,
+    /// What is logged, as in `info,causeway=debug`.
+    pub filter: String,
+    /// Absent: standard error.
+    pub file: Option<PathBuf>,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object per line.
+    Json,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Whether `/metrics` exists.
+    pub enabled: bool,
+    /// What `Authorization: Bearer` must carry. Absent: only a direct peer on the loopback
+    /// interface (without `X-Forwarded-For`) is answered.
+    pub bearer_token: Option<Secret>,
+}
+
+/// `[well_known]`
+#[derive(Debug, Clone)]
+pub struct WellKnown {
+    /// Whether `/.well-known/matrix/client` is served; it names the public base URL.
+    pub client: bool,
+    /// `m.server` of `/.well-known/matrix/server`; absent: the document is not served.
+    pub server: Option<String>,
+    /// Page of `/.well-known/matrix/support`.
+    pub support_page: Option<String>,
+    /// Contacts of `/.well-known/matrix/support`.
+    pub support_contacts: Vec<SupportContact>,
+}
+
+/// `[[well_known.support_contacts]]`: at least one of the two addresses is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SupportContact {
+    /// `m.role.admin`, `m.role.security`, or a role of one's own.
+    pub role: String,
+    /// A Matrix user id.
+    pub matrix_id: Option<String>,
+    /// An e-mail address.
+    pub email_address: Option<String>,
+}
+
+impl Settings {
+    /// Where clients reach the server, without a slash at the end.
+    pub fn public_base_url(&self) -> String {
+        match &self.server.public_base_url {
+            Some(url) => url.clone(),
+            None => format!("https://{}", self.server.name),
+        }
+    }
+
+    /// Where media files lie.
+    pub fn media_dir(&self) -> PathBuf {
+        match &self.media.dir {
+            Some(dir) => dir.clone(),
+            None => self.server.data_dir.join("media"),
+        }
+    }
+}
+
+/// A text that must not be seen: its `Debug` tells nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself. Never to be logged or sent.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Addresses with a common beginning, as in `10.0.0.0/8`; a single address is a range of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IpRange {
+    address: IpAddr,
+    prefix_bits: u8,
+}
+
+impl IpRange {
+    /// Reads `address` or `address/bits`; nothing when it is neither.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix_bits = bits.unwrap_or(most);
+        (prefix_bits <= most).then_some(Self { address, prefix_bits })
+    }
+
+    /// Whether `peer` is in the range; an IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, peer: IpAddr) -> bool {
+        match (self.address, peer.to_canonical()) {
+            (IpAddr::V4(range), IpAddr::V4(peer)) => {
+                let drop = 32 - u32::from(self.prefix_bits);
+                range.to_bits().checked_shr(drop) == peer.to_bits().checked_shr(drop)
+            }
+            (IpAddr::V6(range), IpAddr::V6(peer)) => {
+                let drop = 128 - u32::from(self.prefix_bits);
+                range.to_bits().checked_shr(drop) == peer.to_bits().checked_shr(drop)
+            }
+            _ => false,
+        }
+    }
+}
