@@ -37,6 +37,26 @@ CREATE TABLE sessions (
     FOREIGN KEY (user_id, device_id) REFERENCES devices ON DELETE CASCADE
 );
 CREATE INDEX sessions_device ON sessions (user_id, device_id);
+CREATE INDEX sessions_replaced ON sessions (replaced_by) WHERE replaced_by IS NOT NULL;
+
+-- Where a device wants its notifications. A pusher goes with its device.
+CREATE TABLE pushers (
+    user_id text NOT NULL,
+    app_id text NOT NULL,
+    pushkey text NOT NULL,
+    device_id text NOT NULL,
+    kind text NOT NULL,
+    app_display_name text NOT NULL,
+    device_display_name text NOT NULL,
+    profile_tag text,
+    lang text NOT NULL,
+    data text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (user_id, app_id, pushkey),
+    FOREIGN KEY (user_id, device_id) REFERENCES devices ON DELETE CASCADE
+);
+CREATE INDEX pushers_key ON pushers (app_id, pushkey);
+CREATE INDEX pushers_device ON pushers (user_id, device_id);
 
 CREATE TABLE login_tokens (
     token_hash bytea PRIMARY KEY,
@@ -59,7 +79,8 @@ CREATE TABLE uia_sessions (
     action text NOT NULL,
     request jsonb NOT NULL,
     completed text[] NOT NULL DEFAULT '{}',
-    -- what stages proved, such as the registration token that was used
+    -- what stages proved, such as the registration token that was used, and the outcome,
+    -- so that a request that is repeated gets the same answer
     proofs jsonb NOT NULL DEFAULT '{}',
     expires_at bigint NOT NULL
 );
@@ -68,7 +89,7 @@ CREATE INDEX uia_sessions_expiry ON uia_sessions (expires_at);
 CREATE TABLE registration_tokens (
     token text PRIMARY KEY,
     uses_allowed integer,
-    pending integer NOT NULL DEFAULT 0,
+    -- accounts that were made with it
     completed integer NOT NULL DEFAULT 0,
     expires_at bigint
 );
@@ -168,6 +189,14 @@ CREATE TABLE media (
     PRIMARY KEY (origin, media_id)
 );
 CREATE INDEX media_content ON media (content_hash);
+
+-- Ids that were handed out before their content was uploaded.
+CREATE TABLE media_reserved (
+    media_id text PRIMARY KEY,
+    uploader text NOT NULL,
+    expires_at bigint NOT NULL
+);
+CREATE INDEX media_reserved_uploader ON media_reserved (uploader, expires_at);
 
 -- Keys of this server: the newest signs.
 CREATE TABLE signing_keys (
