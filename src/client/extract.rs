@@ -1,0 +1,255 @@
+//! What handlers take from a request: the request itself in ruma's types, and who speaks.
+//!
+//! Everything is proved here, once: a handler that takes a [`Session`] cannot run for somebody
+//! who is not logged in.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequest, FromRequestParts, OptionalFromRequestParts};
+use axum::extract::{RawPathParams, Request};
+use axum::response::{IntoResponse, Response};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use ruma::api::error::{DeserializationError, FromHttpRequestError};
+use ruma::api::{IncomingRequest, IncomingRequestExt};
+use ruma::{OwnedDeviceId, OwnedUserId};
+use serde::de::IgnoredAny;
+
+use super::body;
+use super::error::ApiError;
+use crate::server::entrance::Entrance;
+use crate::server::record::RequestRecord;
+
+/// A request, parsed and within limits.
+///
+/// Order of checks: rate limit (where the endpoint has one), size of the body, depth of the JSON, and then its form: `M_NOT_JSON`, `M_BAD_JSON`,
+/// `M_MISSING_PARAM` or `M_INVALID_PARAM`, all 400.
+#[derive(Debug)]
+pub struct Ruma<T>(pub T);
+
+impl<T, S> FromRequest<S> for Ruma<T>
+where
+    T: IncomingRequest + Send,
+    Entrance: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let entrance = Entrance::from_ref(state);
+        let (mut parts, body) = request.into_parts();
+        entrance.check_request(record_of(&parts)?)?;
+        let arguments = RawPathParams::from_request_parts(&mut parts, state)
+            .await
+            .map_err(|_| ApiError::invalid_param("The path is not valid UTF-8"))?;
+        note_room(&parts, &arguments);
+        let bytes = if T::METHOD == http::Method::GET {
+            bytes::Bytes::new()
+        } else {
+            body::read(&parts.headers, body, entrance.max_body_bytes()).await?
+        };
+        body::check_depth(&bytes)?;
+        let arguments: Vec<&str> = arguments.iter().map(|(_, value)| value).collect();
+        T::try_from_http_request(http::Request::from_parts(parts, &bytes[..]), &arguments)
+            .map(Self)
+            .map_err(|error| refuse(error, &bytes))
+    }
+}
+
+/// Writes the room that a request is about into its record, for the log line.
+fn note_room(parts: &Parts, arguments: &RawPathParams) {
+    let room = arguments
+        .iter()
+        .find(|(name, _)| name.starts_with("room_id"));
+    if let (Ok(record), Some((_, room))) = (record_of(parts), room) {
+        record.set_room(room);
+    }
+}
+
+/// Why ruma could not read a request, in the specification's codes.
+fn refuse(error: FromHttpRequestError, body: &[u8]) -> ApiError {
+    let error = match error {
+        FromHttpRequestError::MethodMismatch { .. } => return ApiError::unrecognized_method(),
+        FromHttpRequestError::Deserialization(error) => error,
+        _ => return ApiError::unknown("The request cannot be read"),
+    };
+    let message = error.to_string();
+    match error {
+        DeserializationError::Json(_) | DeserializationError::Utf8(_) => {
+            // A body may fail as a request although it is JSON; only the whole tells.
+            match serde_json::from_slice::<IgnoredAny>(body) {
+                Ok(_) if std::str::from_utf8(body).is_ok() => ApiError::bad_json(message),
+                _ => ApiError::not_json("The request body is not valid JSON"),
+            }
+        }
+        DeserializationError::Query(_) if message.contains("missing field") => {
+            ApiError::missing_param(message)
+        }
+        _ => ApiError::invalid_param(message),
+    }
+}
+
+/// Who speaks: a user of this server with a valid access token.
+///
+/// As an extractor it answers `M_MISSING_TOKEN` or `M_UNKNOWN_TOKEN` (401) where there is none,
+/// and `M_GUEST_ACCESS_FORBIDDEN` (403) to guests on endpoints that are not registered for them.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The user.
+    pub user_id: OwnedUserId,
+    /// The device of the access token.
+    pub device_id: Option<OwnedDeviceId>,
+    /// Whether the account is a guest's.
+    pub is_guest: bool,
+    /// Whether the user administers this server.
+    pub is_admin: bool,
+}
+
+/// Why an access token is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// The token is not known, or its session has ended.
+    #[error("the access token is unknown")]
+    Unknown,
+    /// The token has expired; the device still exists (soft logout).
+    #[error("the access token has expired")]
+    Expired,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] anyhow::Error),
+}
+
+/// Looks up access tokens.
+pub trait Authenticate: Send + Sync {
+    /// The session of `access_token`, seen now from `client_ip`.
+    fn authenticate<'a>(
+        &'a self,
+        access_token: &'a str,
+        client_ip: IpAddr,
+    ) -> futures::future::BoxFuture<'a, Result<Session, AuthenticateError>>;
+}
+
+/// The part of the server that knows access tokens.
+pub type Authenticator = Arc<dyn Authenticate>;
+
+impl<S> FromRequestParts<S> for Session
+where
+    Authenticator: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let token = access_token(parts)?.ok_or_else(ApiError::missing_token)?;
+        authenticate(parts, state, &token).await
+    }
+}
+
+impl<S> OptionalFromRequestParts<S> for Session
+where
+    Authenticator: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, ApiError> {
+        match access_token(parts)? {
+            Some(token) => authenticate(parts, state, &token).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A [`Session`] where there is an access token; a wrong token is refused as usual.
+#[derive(Debug, Clone)]
+pub struct OptionalSession(pub Option<Session>);
+
+impl<S> FromRequestParts<S> for OptionalSession
+where
+    Authenticator: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        <Session as OptionalFromRequestParts<S>>::from_request_parts(parts, state)
+            .await
+            .map(Self)
+    }
+}
+
+async fn authenticate<S>(parts: &Parts, state: &S, token: &str) -> Result<Session, ApiError>
+where
+    Authenticator: FromRef<S>,
+{
+    let record = record_of(parts)?;
+    let session = Authenticator::from_ref(state)
+        .authenticate(token, record.client_ip())
+        .await?;
+    record.set_user(&session.user_id);
+    if session.is_guest && !record.allows_guests() {
+        return Err(ApiError::guest_forbidden());
+    }
+    Ok(session)
+}
+
+impl From<AuthenticateError> for ApiError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Unknown => Self::unknown_token(false),
+            AuthenticateError::Expired => Self::unknown_token(true),
+            AuthenticateError::Store(error) => Self::Internal(error),
+        }
+    }
+}
+
+/// The access token of a request: the `Authorization: Bearer` header, or else the
+/// `access_token` parameter of the query.
+fn access_token(parts: &Parts) -> Result<Option<String>, ApiError> {
+    if let Some(header) = parts.headers.get(AUTHORIZATION) {
+        let token = header.to_str().ok().and_then(|value| value.split_once(' '));
+        return match token {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                Ok(Some(token.trim().to_owned()))
+            }
+            _ => Err(ApiError::missing_token()),
+        };
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    let token = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("access_token="));
+    Ok(token.filter(|token| !token.is_empty()).map(str::to_owned))
+}
+
+/// The address of the client: of the connection, or, where that comes from a trusted proxy, the
+/// one that the proxy reports in `X-Forwarded-For`.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientIp(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        record_of(parts).map(|record| Self(record.client_ip()))
+    }
+}
+
+/// The record that the front of the server made for this request.
+fn record_of(parts: &Parts) -> Result<&Arc<RequestRecord>, ApiError> {
+    parts
+        .extensions
+        .get::<Arc<RequestRecord>>()
+        .ok_or_else(|| ApiError::internal(anyhow::anyhow!("the request has no record")))
+}
+
+/// The answer to paths that are not served.
+pub async fn unknown_path() -> Response {
+    ApiError::unrecognized_path().into_response()
+}
+
+/// The answer to methods that a path does not take.
+pub async fn unknown_method() -> Response {
+    ApiError::unrecognized_method().into_response()
+}
