@@ -355,7 +355,10 @@ impl IpRange {
         let address: IpAddr = address.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let prefix_bits = bits.unwrap_or(most);
-        (prefix_bits <= most).then_some(Self { address, prefix_bits })
+        (prefix_bits <= most).then_some(Self {
+            address,
+            prefix_bits,
+        })
     }
 
     /// Whether `peer` is in the range; an IPv4 address mapped into IPv6 counts as IPv4.
