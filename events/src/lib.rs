@@ -1,0 +1,27 @@
+//! The rule book: what Matrix says about events, and nothing else.
+//!
+//! Building, hashing, signing, authorising, redacting and resolving events are plain functions
+//! here. Laws of this crate:
+//!
+//! - No clock, no network, no database, no async. The one source of randomness is
+//!   [`ServerKey::generate`].
+//! - Room versions are data ([`RoomVersion`]): no code asks for a version's number.
+//! - Whatever a stranger sends is bounded before it is looked at ([`limits`]).
+//!
+//! Start reading at [`Draft`], which becomes a [`Pdu`] by [`Draft::build`]; then [`auth`].
+
+pub mod auth;
+pub mod canonical;
+pub mod client;
+mod draft;
+mod key;
+pub mod limits;
+mod pdu;
+pub mod power;
+pub mod redact;
+mod version;
+
+pub use self::draft::{BuildError, Draft, Placement};
+pub use self::key::{KeyError, ServerKey};
+pub use self::pdu::{FormatError, Pdu};
+pub use self::version::RoomVersion;
