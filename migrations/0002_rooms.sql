@@ -25,8 +25,6 @@ CREATE TABLE state_keys (
 CREATE TABLE room_heads (
     room_nid bigint PRIMARY KEY REFERENCES rooms,
     version bigint NOT NULL,
-    -- of the newest log entry of the room
-    position bigint NOT NULL,
     depth bigint NOT NULL,
     extremities bigint[] NOT NULL,
     -- the current state, and the number of the next line of states (see state_lines)
@@ -57,6 +55,8 @@ CREATE TABLE events (
     current_line integer,
     current_step integer,
     key_nid integer,
+    -- the state event of the same key that stood before this one
+    replaces bigint,
     flags smallint NOT NULL DEFAULT 0,
     event_id text NOT NULL,
     type text NOT NULL,

@@ -182,8 +182,12 @@ pub async fn set_password(
 /// The database's.
 pub async fn set_admin(store: &Store, user_id: &str, is_admin: bool) -> Result<bool, StoreError> {
     let done = meter::timed(
-        sqlx::query!("UPDATE accounts SET admin = $2 WHERE user_id = $1", user_id, is_admin)
-            .execute(store.pool()),
+        sqlx::query!(
+            "UPDATE accounts SET admin = $2 WHERE user_id = $1",
+            user_id,
+            is_admin
+        )
+        .execute(store.pool()),
     )
     .await?;
     Ok(done.rows_affected() > 0)

@@ -180,7 +180,10 @@ pub async fn delete_others(
 }
 
 fn ended(device_ids: Vec<String>, hashes: &[Vec<u8>]) -> Ended {
-    Ended { device_ids, access_hashes: hashes.iter().map(|hash| token_hash(hash)).collect() }
+    Ended {
+        device_ids,
+        access_hashes: hashes.iter().map(|hash| token_hash(hash)).collect(),
+    }
 }
 
 /// Writes when devices were last seen, in one statement; devices that are gone are passed over.

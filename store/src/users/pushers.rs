@@ -5,7 +5,10 @@ use crate::{Store, StoreError, meter};
 
 /// A pusher. `data` is a JSON object as text.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the fields are those of POST /pushers/set in the specification")]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of POST /pushers/set in the specification"
+)]
 pub struct Pusher {
     pub app_id: String,
     pub pushkey: String,

@@ -1,0 +1,46 @@
+//! What readers of the log see.
+
+use std::sync::Arc;
+
+use ruma::{OwnedDeviceId, OwnedUserId};
+
+use super::change::{AccountData, EventRecord, Receipt, ToDevice};
+use crate::ids::Position;
+
+/// One entry of the log.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    /// Its place.
+    pub position: Position,
+    /// What happened.
+    pub entry: Entry,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// An event came into a room.
+    Event(Arc<EventRecord>),
+    /// A receipt moved.
+    Receipt(Arc<Receipt>),
+    /// Account data was set.
+    AccountData(Arc<AccountData>),
+    /// A message waits for a device.
+    ToDevice(Arc<ToDevice>),
+    /// A user's devices changed.
+    DeviceList(OwnedUserId),
+    /// A device was logged out.
+    SessionEnded {
+        /// Whose.
+        user: OwnedUserId,
+        /// Which.
+        device: OwnedDeviceId,
+    },
+    /// A field of a profile changed.
+    Profile {
+        /// Whose.
+        user: OwnedUserId,
+        /// Which field.
+        field: String,
+    },
+}

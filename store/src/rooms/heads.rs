@@ -1,0 +1,126 @@
+//! Heads and the current state.
+
+use ruma::RoomId;
+
+use crate::ids::{EventNid, KeyNid, RoomNid, StateRef};
+use crate::log::HeadRow;
+use crate::meter::timed;
+use crate::{Store, StoreError};
+
+/// A room with its head.
+#[derive(Debug, Clone)]
+pub struct RoomRow {
+    /// The room.
+    pub room: RoomNid,
+    /// The room version.
+    pub version: String,
+    /// Whether it stands in this server's directory.
+    pub published: bool,
+    /// Whether its member list is still arriving.
+    pub partial_state: bool,
+    /// The head.
+    pub head: HeadRow,
+    /// Ids of the extremities, in the order of `head.extremities`.
+    pub extremity_ids: Vec<String>,
+}
+
+/// A room that this server knows, with its head.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn find_room(store: &Store, room_id: &RoomId) -> Result<Option<RoomRow>, StoreError> {
+    let row = timed(
+        sqlx::query!(
+            r#"
+SELECT r.room_nid, r.version AS room_version, r.published, r.partial_state,
+       h.version, h.depth, h.extremities, h.line, h.step, h.next_line, h.joined_members, h.invited_members,
+       ARRAY(SELECT e.event_id FROM UNNEST(h.extremities) WITH ORDINALITY AS x(nid, ord)
+             JOIN events e ON e.room_nid = r.room_nid AND e.event_nid = x.nid ORDER BY x.ord) AS "extremity_ids!"
+FROM rooms r JOIN room_heads h ON h.room_nid = r.room_nid
+WHERE r.room_id = $1
+            "#,
+            room_id.as_str(),
+        )
+        .fetch_optional(store.pool()),
+    )
+    .await?;
+    Ok(row.map(|row| RoomRow {
+        room: RoomNid(row.room_nid),
+        version: row.room_version,
+        published: row.published,
+        partial_state: row.partial_state,
+        head: HeadRow {
+            version: row.version,
+            depth: row.depth,
+            extremities: row.extremities.into_iter().map(EventNid).collect(),
+            state: StateRef {
+                line: row.line,
+                step: row.step,
+            },
+            next_line: row.next_line,
+            joined_members: row.joined_members,
+            invited_members: row.invited_members,
+        },
+        extremity_ids: row.extremity_ids,
+    }))
+}
+
+/// An entry of the current state.
+#[derive(Debug, Clone)]
+pub struct StateRow {
+    /// Its key.
+    pub key: KeyNid,
+    /// The event's number.
+    pub event: EventNid,
+    /// The event's id.
+    pub event_id: String,
+    /// The event.
+    pub json: String,
+}
+
+/// The current state without the members.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn load_current_state(store: &Store, room: RoomNid) -> Result<Vec<StateRow>, StoreError> {
+    let rows = timed(
+        sqlx::query!(
+            "SELECT c.key_nid, c.event_nid, e.event_id, e.json FROM current_state c
+             JOIN events e ON e.room_nid = c.room_nid AND e.event_nid = c.event_nid
+             WHERE c.room_nid = $1",
+            room.0,
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| StateRow {
+            key: KeyNid(row.key_nid),
+            event: EventNid(row.event_nid),
+            event_id: row.event_id,
+            json: row.json,
+        })
+        .collect())
+}
+
+/// Puts a room into this server's directory, or takes it out.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn set_published(
+    store: &Store,
+    room: RoomNid,
+    published: bool,
+) -> Result<(), StoreError> {
+    timed(
+        sqlx::query!(
+            "UPDATE rooms SET published = $2 WHERE room_nid = $1",
+            room.0,
+            published
+        )
+        .execute(store.pool()),
+    )
+    .await?;
+    Ok(())
+}

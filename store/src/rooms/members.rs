@@ -1,0 +1,130 @@
+//! Memberships.
+
+use ruma::{OwnedRoomId, OwnedUserId, UserId};
+
+use crate::ids::{EventNid, KeyNid, Position, RoomNid};
+use crate::log::Membership;
+use crate::meter::timed;
+use crate::{Store, StoreError};
+
+/// A row of `memberships` with its event.
+#[derive(Debug, Clone)]
+pub struct MemberRow {
+    /// Whose.
+    pub user: OwnedUserId,
+    /// The membership.
+    pub membership: Membership,
+    /// Whether the user has forgotten the room.
+    pub forgotten: bool,
+    /// Whether the user has ever been in the room.
+    pub was_joined: bool,
+    /// The key of the member event.
+    pub key: KeyNid,
+    /// Number of the member event.
+    pub event: EventNid,
+    /// Id of the member event.
+    pub event_id: String,
+    /// The member event.
+    pub json: String,
+    /// Since when, in the log.
+    pub position: Position,
+}
+
+fn corrupt(id: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt {
+        table: "memberships",
+        id: id.to_string(),
+    }
+}
+
+/// The memberships of some users in a room; users who have none are absent.
+///
+/// # Errors
+/// If the database does not answer or a row is corrupt.
+pub async fn find_members(
+    store: &Store,
+    room: RoomNid,
+    users: &[&str],
+) -> Result<Vec<MemberRow>, StoreError> {
+    let rows = timed(
+        sqlx::query!(
+            "SELECT m.user_id, m.membership, m.forgotten, m.was_joined, m.key_nid, m.event_nid, m.position, e.event_id, e.json
+             FROM memberships m JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid
+             WHERE m.room_nid = $1 AND m.user_id = ANY($2)",
+            room.0,
+            users as _,
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(MemberRow {
+                membership: Membership::from_number(row.membership)
+                    .ok_or_else(|| corrupt(&row.user_id))?,
+                user: UserId::parse(row.user_id).map_err(|error| corrupt(error))?,
+                forgotten: row.forgotten,
+                was_joined: row.was_joined,
+                key: KeyNid(row.key_nid),
+                event: EventNid(row.event_nid),
+                event_id: row.event_id,
+                json: row.json,
+                position: Position(row.position),
+            })
+        })
+        .collect()
+}
+
+/// Rooms of a user with one of some memberships, forgotten ones apart, up to `limit`.
+///
+/// # Errors
+/// If the database does not answer or a row is corrupt.
+pub async fn list_rooms_of(
+    store: &Store,
+    user: &UserId,
+    memberships: &[Membership],
+    limit: i64,
+) -> Result<Vec<(RoomNid, OwnedRoomId, Membership)>, StoreError> {
+    let wanted: Vec<i16> = memberships
+        .iter()
+        .map(|membership| *membership as i16)
+        .collect();
+    let rows = timed(
+        sqlx::query!(
+            "SELECT m.room_nid, r.room_id, m.membership FROM memberships m JOIN rooms r ON r.room_nid = m.room_nid
+             WHERE m.user_id = $1 AND m.membership = ANY($2) AND NOT m.forgotten
+             ORDER BY m.room_nid LIMIT $3",
+            user.as_str(),
+            &wanted,
+            limit,
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let membership =
+                Membership::from_number(row.membership).ok_or_else(|| corrupt(row.room_nid))?;
+            let room_id = OwnedRoomId::try_from(row.room_id).map_err(|error| corrupt(error))?;
+            Ok((RoomNid(row.room_nid), room_id, membership))
+        })
+        .collect()
+}
+
+/// Marks a room that the user has left as forgotten. Gives whether there was one.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn forget(store: &Store, room: RoomNid, user: &UserId) -> Result<bool, StoreError> {
+    let done = timed(
+        sqlx::query!(
+            "UPDATE memberships SET forgotten = true
+             WHERE room_nid = $1 AND user_id = $2 AND membership IN (4, 5)",
+            room.0,
+            user.as_str(),
+        )
+        .execute(store.pool()),
+    )
+    .await?;
+    Ok(done.rows_affected() > 0)
+}

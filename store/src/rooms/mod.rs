@@ -1,0 +1,11 @@
+//! Rooms as the write path needs them: heads, current state, members, single events, aliases.
+
+mod aliases;
+mod events;
+mod heads;
+mod members;
+
+pub use aliases::{Alias, create_alias, delete_alias, find_alias, list_aliases, move_aliases};
+pub use events::{EventRow, find_by_nid, find_event, find_events, find_transaction};
+pub use heads::{RoomRow, StateRow, find_room, load_current_state, set_published};
+pub use members::{MemberRow, find_members, forget, list_rooms_of};

@@ -1,0 +1,53 @@
+//! The keys that this server signs with.
+
+use causeway_events::ServerKey;
+use ruma::ServerName;
+
+use crate::meter::timed;
+use crate::{Clock, Store, StoreError};
+
+/// The newest valid key, made now where there is none.
+///
+/// # Errors
+/// If the database does not answer or the stored key does not parse.
+pub async fn load_or_create(
+    store: &Store,
+    server: &ServerName,
+    clock: &Clock,
+) -> Result<ServerKey, StoreError> {
+    let corrupt = |id: &str| StoreError::Corrupt {
+        table: "signing_keys",
+        id: id.to_owned(),
+    };
+    // Two nodes may start on an empty table at once: the lock lets one of them make the key.
+    let mut tx = store.pool().begin().await?;
+    timed(sqlx::query!("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx))
+        .await?;
+    let row = timed(
+        sqlx::query!(
+            "SELECT key_id, private_der FROM signing_keys WHERE expired_at IS NULL ORDER BY created_at DESC LIMIT 1"
+        )
+        .fetch_optional(&mut *tx),
+    )
+    .await?;
+    if let Some(row) = row {
+        let version = row.key_id.strip_prefix("ed25519:").unwrap_or(&row.key_id);
+        return ServerKey::from_der(server.to_owned(), version, &row.private_der)
+            .map_err(|_| corrupt(&row.key_id));
+    }
+    let now = i64::try_from(clock.now_ms()).unwrap_or(i64::MAX);
+    let version = format!("c{now:x}");
+    let key = ServerKey::generate(server.to_owned(), &version).map_err(|_| corrupt(&version))?;
+    timed(
+        sqlx::query!(
+            "INSERT INTO signing_keys (key_id, private_der, created_at) VALUES ($1, $2, $3)",
+            key.key_id(),
+            key.to_der().as_slice(),
+            now,
+        )
+        .execute(&mut *tx),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(key)
+}

@@ -1,0 +1,127 @@
+//! `(type, state_key)` pairs as integers.
+
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+
+use crate::ids::KeyNid;
+use crate::meter::timed;
+use crate::{Store, StoreError};
+
+/// Pairs kept in memory.
+const CACHED_KEYS: usize = 200_000;
+
+/// The interner. Cheap to clone; clones share the cache.
+#[derive(Clone, Debug)]
+pub struct StateKeys {
+    store: Store,
+    cache: Arc<Cache<(Arc<str>, Arc<str>), KeyNid>>,
+}
+
+#[derive(Hash, PartialEq, Eq)]
+struct Borrowed<'a>(&'a str, &'a str);
+
+impl quick_cache::Equivalent<(Arc<str>, Arc<str>)> for Borrowed<'_> {
+    fn equivalent(&self, key: &(Arc<str>, Arc<str>)) -> bool {
+        self.0 == &*key.0 && self.1 == &*key.1
+    }
+}
+
+impl StateKeys {
+    /// An interner that knows nothing yet.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            cache: Arc::new(Cache::new(CACHED_KEYS)),
+        }
+    }
+
+    /// The pair's number, if it is in memory.
+    pub fn peek(&self, event_type: &str, state_key: &str) -> Option<KeyNid> {
+        self.cache.get(&Borrowed(event_type, state_key))
+    }
+
+    /// The pairs' numbers, in order; `None` for pairs that no event has used.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn find(&self, pairs: &[(&str, &str)]) -> Result<Vec<Option<KeyNid>>, StoreError> {
+        if pairs.iter().any(|(t, k)| self.peek(t, k).is_none()) {
+            self.read(pairs).await?;
+        }
+        Ok(pairs.iter().map(|(t, k)| self.peek(t, k)).collect())
+    }
+
+    /// The pairs' numbers, in order, given out now where they had none.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn intern(&self, pairs: &[(&str, &str)]) -> Result<Vec<KeyNid>, StoreError> {
+        let found = self.find(pairs).await?;
+        let missing: Vec<_> = pairs
+            .iter()
+            .zip(&found)
+            .filter(|(_, nid)| nid.is_none())
+            .map(|(pair, _)| *pair)
+            .collect();
+        if !missing.is_empty() {
+            self.insert(&missing).await?;
+        }
+        let numbers = pairs.iter().zip(found).map(|((t, k), nid)| {
+            nid.or_else(|| self.peek(t, k))
+                .ok_or_else(|| StoreError::Corrupt {
+                    table: "state_keys",
+                    id: format!("{t} {k}"),
+                })
+        });
+        numbers.collect()
+    }
+
+    async fn read(&self, pairs: &[(&str, &str)]) -> Result<(), StoreError> {
+        let (types, keys): (Vec<&str>, Vec<&str>) = pairs.iter().copied().unzip();
+        let rows = timed(
+            sqlx::query!(
+                "SELECT k.key_nid, k.type, k.state_key FROM UNNEST($1::text[], $2::text[]) AS w(type, state_key)
+                 JOIN state_keys k ON k.type = w.type AND k.state_key = w.state_key",
+                &types as _,
+                &keys as _,
+            )
+            .fetch_all(self.store.pool()),
+        )
+        .await?;
+        for row in rows {
+            self.cache.insert(
+                (row.r#type.into(), row.state_key.into()),
+                KeyNid(row.key_nid),
+            );
+        }
+        Ok(())
+    }
+
+    async fn insert(&self, pairs: &[(&str, &str)]) -> Result<(), StoreError> {
+        let mut distinct = pairs.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let (types, keys): (Vec<&str>, Vec<&str>) = distinct.into_iter().unzip();
+        let rows = timed(
+            // The update changes nothing; it makes the statement return rows that another node
+            // inserted meanwhile.
+            sqlx::query!(
+                "INSERT INTO state_keys (type, state_key) SELECT * FROM UNNEST($1::text[], $2::text[])
+                 ON CONFLICT (type, state_key) DO UPDATE SET type = excluded.type
+                 RETURNING key_nid, type, state_key",
+                &types as _,
+                &keys as _,
+            )
+            .fetch_all(self.store.pool()),
+        )
+        .await?;
+        for row in rows {
+            self.cache.insert(
+                (row.r#type.into(), row.state_key.into()),
+                KeyNid(row.key_nid),
+            );
+        }
+        Ok(())
+    }
+}
