@@ -38,11 +38,12 @@ pub async fn load_or_create(
     let now = i64::try_from(clock.now_ms()).unwrap_or(i64::MAX);
     let version = format!("c{now:x}");
     let key = ServerKey::generate(server.to_owned(), &version).map_err(|_| corrupt(&version))?;
+    let der = key.to_der();
     timed(
         sqlx::query!(
             "INSERT INTO signing_keys (key_id, private_der, created_at) VALUES ($1, $2, $3)",
             key.key_id(),
-            key.to_der().as_slice(),
+            der.as_slice(),
             now,
         )
         .execute(&mut *tx),
