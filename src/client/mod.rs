@@ -5,6 +5,9 @@
 
 pub mod answer;
 pub mod body;
+pub mod capabilities;
 pub mod error;
 pub mod extract;
 pub mod router;
+pub mod versions;
+pub mod well_known;

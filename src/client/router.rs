@@ -4,10 +4,31 @@
 //! `GUESTS` lets guests in too (client-server API, "Guest access"); `.limited(Action::Send)` counts
 //! the request against a rate limit. Who speaks is proved by the handler's `Session` argument.
 
+use axum::routing::MethodFilter;
+
+use super::{capabilities, versions, well_known};
+use crate::server::record::Access;
 use crate::server::routes::Routes;
 use crate::server::state::AppState;
 
+const USERS: Access = Access::USERS;
+const GUESTS: Access = Access::GUESTS;
+
 /// The endpoints of the client API.
 pub fn routes() -> Routes<AppState> {
-    Routes::default()
+    discovery(Routes::default())
+}
+
+fn discovery(routes: Routes<AppState>) -> Routes<AppState> {
+    routes
+        .ruma(GUESTS, versions::get)
+        .ruma(GUESTS, capabilities::get)
+        .ruma(USERS, well_known::client)
+        .ruma(USERS, well_known::support)
+        .at(
+            MethodFilter::GET,
+            "/.well-known/matrix/server",
+            USERS,
+            well_known::server,
+        )
 }

@@ -1,28 +1,30 @@
 //! The parts of a running server, as handlers see them.
 
-use axum::extract::FromRef;
+use std::sync::Arc;
 
+use axum::extract::FromRef;
+use causeway_store::Store;
+
+use super::drain::Drain;
 use super::entrance::Entrance;
+use super::metrics::Figures;
 use crate::client::extract::Authenticator;
+use crate::config::Settings;
 
 /// Everything a handler can ask for. A handler takes the part it needs, `State<Part>`, never the
 /// whole.
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 pub struct AppState {
+    /// What the operator decided.
+    pub settings: Arc<Settings>,
     /// Limits and proxies.
     pub entrance: Entrance,
     /// Looks up access tokens.
     pub authenticator: Authenticator,
-}
-
-impl FromRef<AppState> for Entrance {
-    fn from_ref(state: &AppState) -> Self {
-        state.entrance.clone()
-    }
-}
-
-impl FromRef<AppState> for Authenticator {
-    fn from_ref(state: &AppState) -> Self {
-        state.authenticator.clone()
-    }
+    /// The database.
+    pub store: Store,
+    /// Whether the server is stopping.
+    pub drain: Drain,
+    /// Figures for Prometheus, if they are served.
+    pub figures: Option<Figures>,
 }

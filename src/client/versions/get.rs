@@ -1,0 +1,24 @@
+use ruma::api::client::discovery::get_supported_versions::{Request, Response};
+
+use crate::client::answer::Answer;
+use crate::client::error::ApiError;
+use crate::client::extract::Ruma;
+
+/// The versions whose endpoints are served. A version stands here once clients that rely on it
+/// find what it added; it is no claim that every optional module is there.
+const VERSIONS: &[&str] = &[
+    "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11",
+];
+
+/// Unstable features that work.
+const UNSTABLE_FEATURES: &[&str] = &[];
+
+/// `GET /_matrix/client/versions`.
+pub async fn get(_: Ruma<Request>) -> Result<Answer<Response>, ApiError> {
+    let mut response = Response::new(VERSIONS.iter().map(|&version| version.to_owned()).collect());
+    response.unstable_features = UNSTABLE_FEATURES
+        .iter()
+        .map(|&feature| (feature.to_owned(), true))
+        .collect();
+    Ok(Answer(response))
+}

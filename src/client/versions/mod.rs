@@ -1,0 +1,5 @@
+//! Which versions of the specification are served.
+
+mod get;
+
+pub use get::get;

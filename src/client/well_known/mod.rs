@@ -1,0 +1,9 @@
+//! The documents below `/.well-known/matrix/`: how a server name leads to a server.
+
+mod client;
+mod server;
+mod support;
+
+pub use client::client;
+pub use server::server;
+pub use support::support;
