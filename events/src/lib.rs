@@ -11,17 +11,23 @@
 //! Start reading at [`Draft`], which becomes a [`Pdu`] by [`Draft::build`]; then [`auth`].
 
 pub mod auth;
+pub mod auth_index;
 pub mod canonical;
 pub mod client;
 mod draft;
 mod key;
 pub mod limits;
+mod membership;
 mod pdu;
 pub mod power;
 pub mod redact;
+pub mod reset_alarm;
+pub mod resolve;
 mod version;
+pub mod visibility;
 
 pub use self::draft::{BuildError, Draft, Placement};
 pub use self::key::{KeyError, ServerKey};
+pub use self::membership::Membership;
 pub use self::pdu::{FormatError, Pdu};
 pub use self::version::RoomVersion;

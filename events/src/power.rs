@@ -227,6 +227,21 @@ impl PowerLevels {
         self.content().is_some_and(|content| content.malformed)
     }
 
+    /// Users whom these levels name and who have less in `other`.
+    pub(crate) fn users_above(&self, other: &Self) -> Vec<String> {
+        let users = self
+            .content()
+            .into_iter()
+            .flat_map(|content| content.users.keys());
+        let less = users.filter(|user| {
+            let Ok(user) = <&UserId>::try_from(user.as_str()) else {
+                return false;
+            };
+            other.user(user) < self.user(user)
+        });
+        less.cloned().collect()
+    }
+
     fn content(&self) -> Option<&PowerContent> {
         self.levels.as_ref().map(Pdu::power_content)
     }

@@ -78,9 +78,7 @@ struct Reference<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Reference<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(ReferenceVisitor)
-            .map(|Reference(id)| Reference(id))
+        deserializer.deserialize_any(ReferenceVisitor)
     }
 }
 
