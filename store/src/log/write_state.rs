@@ -323,6 +323,15 @@ async fn redactions(
     )
     .execute(&mut *connection)
     .await?;
+    sqlx::query!(
+        "UPDATE memberships m SET display_name = NULL, avatar_url = NULL
+         FROM UNNEST($1::bigint[], $2::bigint[]) AS t(room_nid, event_nid)
+         WHERE m.room_nid = t.room_nid AND m.event_nid = t.event_nid",
+        &room,
+        &target,
+    )
+    .execute(&mut *connection)
+    .await?;
     // A redacted event relates to nothing any more.
     sqlx::query!(
         "DELETE FROM relations r USING UNNEST($1::bigint[], $2::bigint[]) AS t(room_nid, event_nid)

@@ -1,0 +1,12 @@
+//! From a wish to an event in the log.
+
+mod append;
+mod build;
+mod error;
+mod record;
+
+#[cfg(test)]
+mod append_test;
+
+pub use append::{Accepted, Append};
+pub use error::{LoadError, WriteError};
