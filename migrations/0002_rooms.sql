@@ -156,17 +156,21 @@ CREATE TABLE auth_index (
 );
 CREATE UNIQUE INDEX auth_index_chain ON auth_index (room_nid, chain, seq);
 
--- `m.relates_to`: the child points to the parent, which may not be here.
+-- `m.relates_to`: the child points to the parent, which may not be here. The child's place is
+-- kept here too, so that the newest child of each kind is one probe.
 CREATE TABLE relations (
     room_nid bigint NOT NULL,
-    parent_id text NOT NULL,
     child_nid bigint NOT NULL,
+    anchor bigint NOT NULL,
+    anchor_offset integer NOT NULL DEFAULT 0,
+    parent_id text NOT NULL,
     rel_type text NOT NULL,
     type text NOT NULL,
     sender text NOT NULL,
-    PRIMARY KEY (room_nid, parent_id, child_nid)
+    PRIMARY KEY (room_nid, child_nid)
 );
-CREATE INDEX relations_threads ON relations (room_nid, child_nid) WHERE rel_type = 'm.thread';
+CREATE INDEX relations_parent ON relations (room_nid, parent_id, rel_type, anchor, anchor_offset);
+CREATE INDEX relations_threads ON relations (room_nid, anchor, anchor_offset) WHERE rel_type = 'm.thread';
 
 -- What a redaction took away, whichever of the two came first.
 CREATE TABLE redactions (

@@ -254,14 +254,15 @@ async fn relations(
         return Ok(());
     }
     sqlx::query!(
-        "INSERT INTO relations (room_nid, child_nid, parent_id, rel_type, type, sender)
-         SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])",
+        "INSERT INTO relations (room_nid, child_nid, parent_id, rel_type, type, sender, anchor)
+         SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])",
         &rows.iter().map(|(record, _)| record.room.0).collect::<Vec<_>>(),
         &rows.iter().map(|(record, _)| record.nid.0).collect::<Vec<_>>(),
         &rows.iter().map(|(_, relation)| relation.parent.as_str()).collect::<Vec<_>>() as _,
         &rows.iter().map(|(_, relation)| relation.rel_type.as_str()).collect::<Vec<_>>() as _,
         &rows.iter().map(|(record, _)| record.pdu.event_type()).collect::<Vec<_>>() as _,
         &rows.iter().map(|(record, _)| record.pdu.sender().as_str()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|(record, _)| places.get(&record.nid).map_or(0, |at| at.0)).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await?;
