@@ -21,3 +21,5 @@ pub use ids::{EventNid, KeyNid, Position, RoomNid, RoomPlace, StateRef};
 pub use log::{AppendError, Change, Log};
 pub use nids::Nids;
 pub use pool::{DatabaseSettings, Store, StoreError};
+
+pub mod managed;
