@@ -18,7 +18,6 @@ CREATE TABLE devices (
     created_at bigint NOT NULL,
     last_seen_at bigint,
     last_seen_ip text,
-    user_agent text,
     PRIMARY KEY (user_id, device_id)
 );
 

@@ -1,6 +1,6 @@
 //! Account data, read. It is written by the log.
 
-use crate::{Store, StoreError, meter};
+use crate::{RoomNid, Store, StoreError, meter};
 
 /// The content of one type of a user's account data, global (`room_id` none) or of a room.
 /// An entry that was deleted is `{}`.
@@ -26,4 +26,17 @@ pub async fn find(
         .fetch_optional(store.pool()),
     )
     .await?)
+}
+
+/// The number of a room, which the log wants with account data of a room.
+///
+/// # Errors
+/// The database's.
+pub async fn find_room(store: &Store, room_id: &str) -> Result<Option<RoomNid>, StoreError> {
+    let nid = meter::timed(
+        sqlx::query_scalar!("SELECT room_nid FROM rooms WHERE room_id = $1", room_id)
+            .fetch_optional(store.pool()),
+    )
+    .await?;
+    Ok(nid.map(RoomNid))
 }

@@ -39,8 +39,6 @@ pub struct Seen {
     pub at_ms: u64,
     /// From which address, if that is known.
     pub ip: Option<String>,
-    /// With which client, if it said so.
-    pub user_agent: Option<String>,
 }
 
 /// All devices of a user.
@@ -197,19 +195,16 @@ pub async fn write_seen(store: &Store, seen: &[Seen]) -> Result<(), StoreError> 
     let devices: Vec<String> = seen.iter().map(|one| one.device_id.clone()).collect();
     let times: Vec<i64> = seen.iter().map(|one| db_ms(one.at_ms)).collect();
     let ips: Vec<Option<String>> = seen.iter().map(|one| one.ip.clone()).collect();
-    let agents: Vec<Option<String>> = seen.iter().map(|one| one.user_agent.clone()).collect();
     meter::timed(
         sqlx::query!(
-            "UPDATE devices SET last_seen_at = s.at, last_seen_ip = coalesce(s.ip, last_seen_ip),
-                    user_agent = coalesce(s.agent, devices.user_agent)
-             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[])
-                  AS s (user_id, device_id, at, ip, agent)
+            "UPDATE devices SET last_seen_at = s.at, last_seen_ip = coalesce(s.ip, last_seen_ip)
+             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])
+                  AS s (user_id, device_id, at, ip)
              WHERE devices.user_id = s.user_id AND devices.device_id = s.device_id",
             &users,
             &devices,
             &times,
             &ips as &[Option<String>],
-            &agents as &[Option<String>],
         )
         .execute(store.pool()),
     )

@@ -1,0 +1,76 @@
+//! What the office must be told about this server.
+
+use ruma::OwnedServerName;
+
+use crate::password::HashCost;
+use crate::secret::Secret;
+
+/// What was decided for this server.
+#[derive(Clone, Debug)]
+pub struct UsersSettings {
+    /// The name after the colon in user ids.
+    pub server_name: OwnedServerName,
+    /// Who may make an account.
+    pub registration: RegistrationSettings,
+    /// Whether `m.login.password` is offered.
+    pub password_login: bool,
+    /// Whether `m.login.token` is offered.
+    pub token_login: bool,
+    /// Life of a login token, in milliseconds.
+    pub login_token_lifetime_ms: u64,
+    /// Life of an access token that a refresh token can follow, in milliseconds.
+    pub access_token_lifetime_ms: u64,
+    /// Life of a user-interactive authentication session, in milliseconds.
+    pub uia_session_lifetime_ms: u64,
+    /// Shortest password, in characters.
+    pub min_password_length: usize,
+    /// Cost of a password hash.
+    pub hash_cost: HashCost,
+}
+
+/// Who may make an account.
+#[derive(Clone, Debug, Default)]
+pub struct RegistrationSettings {
+    /// Whether anybody may.
+    pub open: bool,
+    /// Whether a registration token is asked for.
+    pub require_token: bool,
+    /// Whether guests may come in.
+    pub guests: bool,
+    /// The secret of the administrators' own way.
+    pub shared_secret: Option<Secret>,
+    /// Documents to agree to.
+    pub terms: Vec<Term>,
+}
+
+/// A document that new users agree to.
+#[derive(Clone, Debug)]
+pub struct Term {
+    /// As in `privacy_policy`.
+    pub id: String,
+    /// As in `1.2`.
+    pub version: String,
+    /// As in `en`.
+    pub language: String,
+    /// Its title.
+    pub name: String,
+    /// Its page.
+    pub url: String,
+}
+
+impl UsersSettings {
+    /// Settings for tests: open registration, guests, everything offered, the cheapest hash.
+    pub fn for_tests(server_name: OwnedServerName) -> Self {
+        Self {
+            server_name,
+            registration: RegistrationSettings { open: true, guests: true, ..Default::default() },
+            password_login: true,
+            token_login: true,
+            login_token_lifetime_ms: 120_000,
+            access_token_lifetime_ms: 300_000,
+            uia_session_lifetime_ms: 900_000,
+            min_password_length: 1,
+            hash_cost: HashCost::CHEAPEST,
+        }
+    }
+}

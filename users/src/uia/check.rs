@@ -1,0 +1,210 @@
+//! Checks a stage that a client sends, and keeps the session in between.
+
+use causeway_store::StoreError;
+use causeway_store::users::registration;
+use causeway_store::users::uia::{self as store, UiaSession};
+use ruma::UserId;
+use ruma::api::client::uiaa::AuthData;
+use serde_json::{Value, json};
+
+use super::{Flows, Passed, Purpose, Stage, Verdict};
+use crate::Users;
+use crate::login::{LoginError, name_of};
+use crate::secret::{Secret, new_session_id};
+
+/// Why authentication could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum UiaError {
+    /// The session was begun for something else, or by somebody else.
+    #[error("the requested operation has changed during authentication")]
+    OtherPurpose,
+    /// The password could not be verified.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of one stage.
+enum Checked {
+    Passed(Value),
+    Failed(&'static str, &'static str),
+}
+
+impl Users {
+    /// Checks `auth`, which came with a request, and says whether the request may be served.
+    ///
+    /// # Errors
+    /// [`UiaError::OtherPurpose`] if the session named in `auth` is for something else.
+    pub async fn authenticate_for(
+        &self,
+        purpose: Purpose<'_>,
+        auth: Option<&AuthData>,
+    ) -> Result<Verdict, UiaError> {
+        let known = match auth.and_then(AuthData::session) {
+            Some(id) => self.load_uia(id, &purpose).await?,
+            None => None,
+        };
+        let Some(auth) = auth else {
+            return self.challenge(&purpose, known, None).await;
+        };
+        if known.is_none() && auth.session().is_some() {
+            let why = ("M_UNKNOWN", "The authentication session is unknown or has expired");
+            return self.challenge(&purpose, None, Some(why)).await;
+        }
+        let stage = match auth.auth_type() {
+            Some(name) => match Stage::from_name(name.as_str()) {
+                Some(stage) if purpose.flows.contain(stage) => stage,
+                _ => {
+                    let why = ("M_UNRECOGNIZED", "This authentication type is not offered");
+                    return self.challenge(&purpose, known, Some(why)).await;
+                }
+            },
+            // Only a session: the stage was passed elsewhere, on a page of the server.
+            None => return self.conclude(&purpose, known, None).await,
+        };
+        match self.check_stage(stage, auth, purpose.user_id).await? {
+            Checked::Passed(proof) => self.conclude(&purpose, known, Some((stage, proof))).await,
+            Checked::Failed(errcode, error) => {
+                self.challenge(&purpose, known, Some((errcode, error))).await
+            }
+        }
+    }
+
+    /// What was kept of the session that `auth` names, if it is there and for this action.
+    ///
+    /// # Errors
+    /// As [`Users::authenticate_for`].
+    pub(crate) async fn first_request(
+        &self,
+        action: &str,
+        auth: Option<&AuthData>,
+    ) -> Result<Option<UiaSession>, UiaError> {
+        let Some(id) = auth.and_then(AuthData::session) else { return Ok(None) };
+        let purpose =
+            Purpose { action, user_id: None, flows: Flows::default(), request: Value::Null };
+        self.load_uia(id, &purpose).await
+    }
+
+    async fn load_uia(
+        &self,
+        id: &str,
+        purpose: &Purpose<'_>,
+    ) -> Result<Option<UiaSession>, UiaError> {
+        let Some(session) = store::find(self.store(), id, self.now_ms()).await? else {
+            return Ok(None);
+        };
+        let same_user = session.user_id.as_deref() == purpose.user_id.map(UserId::as_str);
+        if session.action != purpose.action || !same_user {
+            return Err(UiaError::OtherPurpose);
+        }
+        Ok(Some(session))
+    }
+
+    async fn check_stage(
+        &self,
+        stage: Stage,
+        auth: &AuthData,
+        user_id: Option<&UserId>,
+    ) -> Result<Checked, UiaError> {
+        Ok(match (stage, auth) {
+            (Stage::Password, AuthData::Password(password)) => {
+                let name = name_of(&password.identifier).unwrap_or_default();
+                let secret = Secret::new(password.password.as_str());
+                match self.check_password(name, secret).await {
+                    Ok(id) if Some(&*id) == user_id => Checked::Passed(json!({})),
+                    Ok(_) | Err(LoginError::Wrong | LoginError::Deactivated) => {
+                        Checked::Failed("M_FORBIDDEN", "Wrong user name or password")
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            (Stage::RegistrationToken, AuthData::RegistrationToken(data)) => {
+                let now_ms = self.now_ms();
+                if registration::token_is_valid(self.store(), &data.token, now_ms).await? {
+                    Checked::Passed(json!({ "registration_token": data.token }))
+                } else {
+                    Checked::Failed("M_FORBIDDEN", "The registration token is not valid")
+                }
+            }
+            (Stage::Dummy | Stage::Terms, _) => Checked::Passed(json!({})),
+            _ => Checked::Failed("M_BAD_JSON", "The stage lacks its fields"),
+        })
+    }
+
+    /// Adds a passed stage, and finds out whether that was the last.
+    async fn conclude(
+        &self,
+        purpose: &Purpose<'_>,
+        known: Option<UiaSession>,
+        passed: Option<(Stage, Value)>,
+    ) -> Result<Verdict, UiaError> {
+        let mut session = known.unwrap_or_else(|| new_session(purpose));
+        let is_stored = !session.session_id.is_empty();
+        if let Some((stage, proof)) = passed {
+            if is_stored {
+                let id = &session.session_id;
+                let stages = store::complete_stage(self.store(), id, stage.name(), &proof).await?;
+                session.completed = stages.unwrap_or_default();
+            } else {
+                session.completed.push(stage.name().to_owned());
+            }
+            if let (Value::Object(all), Value::Object(new)) = (&mut session.proofs, proof) {
+                all.extend(new);
+            }
+        }
+        if purpose.flows.are_passed(&session.completed) {
+            return Ok(Verdict::Passed(Passed {
+                session_id: is_stored.then_some(session.session_id),
+                proofs: session.proofs,
+                first_request: is_stored.then_some(session.request),
+            }));
+        }
+        self.challenge(purpose, Some(session), None).await
+    }
+
+    /// Asks for a stage, in a new session if there is none yet.
+    async fn challenge(
+        &self,
+        purpose: &Purpose<'_>,
+        known: Option<UiaSession>,
+        why: Option<(&'static str, &'static str)>,
+    ) -> Result<Verdict, UiaError> {
+        let mut session = known.unwrap_or_else(|| new_session(purpose));
+        if session.session_id.is_empty() {
+            session.session_id = new_session_id();
+            let now_ms = self.now_ms();
+            let expires_at = now_ms + self.settings().uia_session_lifetime_ms;
+            store::create(self.store(), &session, expires_at, now_ms).await?;
+        }
+        let challenge = purpose.flows.challenge(&session.session_id, session.completed);
+        Ok(Verdict::Challenged(match why {
+            Some((errcode, error)) => challenge.because(errcode, error),
+            None => challenge,
+        }))
+    }
+
+    /// Forgets a session whose purpose is served, so that it cannot serve it again.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn finish_uia(&self, passed: &Passed) -> Result<(), StoreError> {
+        match &passed.session_id {
+            Some(id) => store::delete(self.store(), id).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A session that is not stored yet, which its empty id tells.
+fn new_session(purpose: &Purpose<'_>) -> UiaSession {
+    UiaSession {
+        session_id: String::new(),
+        user_id: purpose.user_id.map(ToString::to_string),
+        action: purpose.action.to_owned(),
+        request: purpose.request.clone(),
+        completed: Vec::new(),
+        proofs: json!({}),
+    }
+}
