@@ -74,7 +74,8 @@ impl Users {
         if SERVER_MANAGED.contains(&event_type) {
             return Err(AccountDataError::ServerManaged);
         }
-        self.write_account_data(user_id, room_id, event_type, content).await
+        self.write_account_data(user_id, room_id, event_type, content)
+            .await
     }
 
     pub(crate) async fn write_account_data(

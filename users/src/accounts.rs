@@ -1,9 +1,9 @@
 //! Accounts as their owners and administrators change them.
 
+use causeway_store::log::ProfileField;
 use causeway_store::users::accounts::{self as store, Account};
 use causeway_store::users::profiles;
 use causeway_store::{AppendError, Change, StoreError};
-use causeway_store::log::ProfileField;
 use futures::future::try_join_all;
 use ruma::{DeviceId, OwnedUserId, UserId};
 
@@ -122,7 +122,11 @@ impl Users {
         self.logout_others(user_id, None).await?;
         let fields = profiles::load_all(self.store(), user_id.as_str()).await?;
         let changes = fields.into_iter().map(|(field, _)| {
-            Change::Profile(ProfileField { user: user_id.to_owned(), field, value: None })
+            Change::Profile(ProfileField {
+                user: user_id.to_owned(),
+                field,
+                value: None,
+            })
         });
         try_join_all(changes.map(|change| self.log().append(change))).await?;
         Ok(())

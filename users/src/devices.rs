@@ -79,7 +79,9 @@ impl Users {
         if !store::rename(self.store(), user_id.as_str(), id.as_str(), display_name).await? {
             return Err(DeviceError::NotFound);
         }
-        self.log().append(Change::DeviceList(user_id.to_owned())).await?;
+        self.log()
+            .append(Change::DeviceList(user_id.to_owned()))
+            .await?;
         Ok(())
     }
 

@@ -30,9 +30,14 @@ impl Users {
         term: &str,
         limit: u32,
     ) -> Result<Found, StoreError> {
-        let term = term[..term.floor_char_boundary(MAX_TERM_BYTES)].trim().replace('\0', "");
+        let term = term[..term.floor_char_boundary(MAX_TERM_BYTES)]
+            .trim()
+            .replace('\0', "");
         if term.is_empty() {
-            return Ok(Found { people: Vec::new(), limited: false });
+            return Ok(Found {
+                people: Vec::new(),
+                limited: false,
+            });
         }
         let limit = limit.min(MAX_RESULTS);
         let mut people = store::search(self.store(), searcher.as_str(), &term, limit + 1).await?;

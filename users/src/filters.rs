@@ -46,6 +46,8 @@ impl Users {
     /// [`FilterError::NotFound`], or the database's.
     pub async fn filter(&self, user_id: &UserId, id: &str) -> Result<String, FilterError> {
         let id = id.parse().map_err(|_| FilterError::NotFound)?;
-        store::find(self.store(), user_id.as_str(), id).await?.ok_or(FilterError::NotFound)
+        store::find(self.store(), user_id.as_str(), id)
+            .await?
+            .ok_or(FilterError::NotFound)
     }
 }

@@ -28,7 +28,8 @@ pub fn new_user_id(name: &str, server: &ServerName) -> Result<OwnedUserId, Local
     if name.is_empty() {
         return Err(LocalpartError::Empty);
     }
-    let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'=' | b'-' | b'/' | b'+');
+    let allowed =
+        |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'=' | b'-' | b'/' | b'+');
     if !name.bytes().all(allowed) {
         return Err(LocalpartError::Characters);
     }

@@ -27,7 +27,13 @@ fn other_characters_are_refused() {
 fn empty_reserved_and_long_names_are_refused() {
     let server = server_name!("example.org");
     assert_eq!(new_user_id("", server), Err(LocalpartError::Empty));
-    assert_eq!(new_user_id("_bridge", server), Err(LocalpartError::Reserved));
+    assert_eq!(
+        new_user_id("_bridge", server),
+        Err(LocalpartError::Reserved)
+    );
     assert!(new_user_id(&"a".repeat(242), server).is_ok());
-    assert_eq!(new_user_id(&"a".repeat(243), server), Err(LocalpartError::TooLong));
+    assert_eq!(
+        new_user_id(&"a".repeat(243), server),
+        Err(LocalpartError::TooLong)
+    );
 }

@@ -101,7 +101,10 @@ impl Users {
             account = accounts::find(self.store(), small.as_str()).await?;
             user_id = Some(small);
         }
-        if account.as_ref().is_some_and(|account| account.is_deactivated) {
+        if account
+            .as_ref()
+            .is_some_and(|account| account.is_deactivated)
+        {
             return Err(LoginError::Deactivated);
         }
         let stored = account.and_then(|account| account.password_hash);
@@ -134,14 +137,8 @@ impl Users {
         let hash = hash_token(token.expose()).ok_or(LoginError::Wrong)?;
         let life = self.settings().login_token_lifetime_ms;
         let now_ms = self.now_ms();
-        one_time::create_login_token(
-            self.store(),
-            &hash,
-            user_id.as_str(),
-            now_ms + life,
-            now_ms,
-        )
-        .await?;
+        one_time::create_login_token(self.store(), &hash, user_id.as_str(), now_ms + life, now_ms)
+            .await?;
         Ok((token, life))
     }
 }

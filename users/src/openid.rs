@@ -31,7 +31,9 @@ impl Users {
     /// # Errors
     /// The database's.
     pub async fn find_openid_user(&self, token: &str) -> Result<Option<OwnedUserId>, StoreError> {
-        let Some(hash) = hash_token(token) else { return Ok(None) };
+        let Some(hash) = hash_token(token) else {
+            return Ok(None);
+        };
         let user_id = one_time::find_openid_user(self.store(), &hash, self.now_ms()).await?;
         Ok(user_id.and_then(|id| UserId::parse(id).ok()))
     }

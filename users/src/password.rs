@@ -26,7 +26,11 @@ pub struct HashCost {
 
 impl HashCost {
     /// The cheapest there is. For tests.
-    pub const CHEAPEST: Self = Self { memory_kib: Params::MIN_M_COST, iterations: 1, lanes: 1 };
+    pub const CHEAPEST: Self = Self {
+        memory_kib: Params::MIN_M_COST,
+        iterations: 1,
+        lanes: 1,
+    };
 }
 
 /// Why a password was not taken, or could not be hashed.
@@ -51,12 +55,16 @@ pub(crate) struct Hasher {
 
 impl Hasher {
     pub(crate) fn new(cost: HashCost) -> Self {
-        let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, None)
-            .unwrap_or_default();
+        let params =
+            Params::new(cost.memory_kib, cost.iterations, cost.lanes, None).unwrap_or_default();
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let decoy = hash(&argon, b"no account").unwrap_or_default();
-        Self { argon, permits: Arc::new(Semaphore::new(cores)), decoy }
+        Self {
+            argon,
+            permits: Arc::new(Semaphore::new(cores)),
+            decoy,
+        }
     }
 
     /// The hash of a password in PHC form.
@@ -81,7 +89,11 @@ impl Hasher {
         let exists = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.decoy.clone());
         let matches = self
-            .away(move || argon.verify_password(password.expose().as_bytes(), stored.as_str()).is_ok())
+            .away(move || {
+                argon
+                    .verify_password(password.expose().as_bytes(), stored.as_str())
+                    .is_ok()
+            })
             .await?;
         Ok(matches && exists)
     }

@@ -78,7 +78,11 @@ impl Users {
     ///
     /// # Errors
     /// [`ProfileError::NotFound`] if there is no such user or field.
-    pub async fn profile_field(&self, user_id: &UserId, field: &str) -> Result<Value, ProfileError> {
+    pub async fn profile_field(
+        &self,
+        user_id: &UserId,
+        field: &str,
+    ) -> Result<Value, ProfileError> {
         profiles::find_field(self.store(), user_id.as_str(), field)
             .await?
             .ok_or(ProfileError::NotFound)
@@ -131,7 +135,10 @@ impl Users {
     ) -> Result<ProfileChange, ProfileError> {
         check_name(field)?;
         let _turn = self.0.in_turn.turn(user_id).await;
-        if profiles::find_field(self.store(), user_id.as_str(), field).await?.is_none() {
+        if profiles::find_field(self.store(), user_id.as_str(), field)
+            .await?
+            .is_none()
+        {
             return Ok(ProfileChange::Unchanged);
         }
         self.write_field(user_id, field, None).await
@@ -143,7 +150,11 @@ impl Users {
         field: &str,
         value: Option<Value>,
     ) -> Result<ProfileChange, ProfileError> {
-        let change = ProfileField { user: user_id.to_owned(), field: field.to_owned(), value };
+        let change = ProfileField {
+            user: user_id.to_owned(),
+            field: field.to_owned(),
+            value,
+        };
         self.log().append(Change::Profile(change)).await?;
         Ok(match field {
             "displayname" | "avatar_url" => ProfileChange::Membership,
@@ -172,12 +183,16 @@ fn check_value(field: &str, value: Value) -> Result<Option<Value>, ProfileError>
         ("displayname" | "avatar_url", Value::String(text)) if text.is_empty() => return Ok(None),
         ("displayname", Value::String(name)) => {
             if name.chars().count() > MAX_DISPLAY_NAME_CHARS {
-                return Err(ProfileError::BadValue("A display name has at most 256 characters"));
+                return Err(ProfileError::BadValue(
+                    "A display name has at most 256 characters",
+                ));
             }
         }
         ("avatar_url", Value::String(url)) => {
             if url.len() > MAX_AVATAR_BYTES {
-                return Err(ProfileError::BadValue("An avatar URL has at most 1000 bytes"));
+                return Err(ProfileError::BadValue(
+                    "An avatar URL has at most 1000 bytes",
+                ));
             }
             if !<&MxcUri>::from(url.as_str()).is_valid() {
                 return Err(ProfileError::BadValue("An avatar URL begins with mxc://"));
@@ -187,11 +202,17 @@ fn check_value(field: &str, value: Value) -> Result<Option<Value>, ProfileError>
         ("displayname" | "avatar_url", _) => {
             return Err(ProfileError::BadValue("This field holds a string"));
         }
-        ("m.tz", _) => return Err(ProfileError::BadValue("m.tz holds a time zone as in IANA's list")),
+        ("m.tz", _) => {
+            return Err(ProfileError::BadValue(
+                "m.tz holds a time zone as in IANA's list",
+            ));
+        }
         _ => {}
     }
     if depth(&value) > MAX_DEPTH || has_nul(&value) {
-        return Err(ProfileError::BadValue("The value is too deep, or holds a zero character"));
+        return Err(ProfileError::BadValue(
+            "The value is too deep, or holds a zero character",
+        ));
     }
     Ok(Some(value))
 }
@@ -215,9 +236,9 @@ fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(fields) => {
-            fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
-        }
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
         _ => false,
     }
 }

@@ -8,7 +8,10 @@ fn names_of_fields_follow_the_grammar() {
         assert!(check_name(good).is_ok(), "{good}");
     }
     for bad in ["", "1a", ".a", "Upper", "a b", "ä", "_a"] {
-        assert!(matches!(check_name(bad), Err(ProfileError::BadName)), "{bad}");
+        assert!(
+            matches!(check_name(bad), Err(ProfileError::BadName)),
+            "{bad}"
+        );
     }
     let long = "a".repeat(MAX_FIELD_NAME_BYTES + 1);
     assert!(matches!(check_name(&long), Err(ProfileError::NameTooLong)));
@@ -19,7 +22,10 @@ fn an_empty_name_or_picture_removes_it() {
     assert_eq!(check_value("displayname", json!("")).unwrap(), None);
     assert_eq!(check_value("avatar_url", json!("")).unwrap(), None);
     assert_eq!(check_value("displayname", json!(null)).unwrap(), None);
-    assert_eq!(check_value("org.example.x", json!(null)).unwrap(), Some(json!(null)));
+    assert_eq!(
+        check_value("org.example.x", json!(null)).unwrap(),
+        Some(json!(null))
+    );
 }
 
 #[test]

@@ -47,8 +47,10 @@ impl Users {
     /// The database's.
     pub async fn push_rules(&self, user_id: &UserId) -> Result<Ruleset, PushRuleError> {
         match self.account_data(user_id, None, TYPE).await {
-            Ok(content) => Ok(serde_json::from_str(&content)
-                .map_or_else(|_| Ruleset::server_default(user_id), |content: Content| content.global)),
+            Ok(content) => Ok(serde_json::from_str(&content).map_or_else(
+                |_| Ruleset::server_default(user_id),
+                |content: Content| content.global,
+            )),
             Err(AccountDataError::NotFound) => Ok(Ruleset::server_default(user_id)),
             Err(error) => Err(error.into()),
         }
@@ -66,7 +68,8 @@ impl Users {
         before: Option<&str>,
         after: Option<&str>,
     ) -> Result<(), PushRuleError> {
-        self.change_rules(user_id, |rules| put(rules, rule, before, after)).await
+        self.change_rules(user_id, |rules| put(rules, rule, before, after))
+            .await
     }
 
     /// Removes a rule of the user's.
@@ -100,7 +103,9 @@ impl Users {
         actions: Vec<Action>,
     ) -> Result<(), PushRuleError> {
         self.change_rules(user_id, |rules| {
-            rules.set_actions(kind, rule_id, actions).map_err(|_| PushRuleError::NotFound)
+            rules
+                .set_actions(kind, rule_id, actions)
+                .map_err(|_| PushRuleError::NotFound)
         })
         .await
     }
@@ -117,7 +122,9 @@ impl Users {
         enabled: bool,
     ) -> Result<(), PushRuleError> {
         self.change_rules(user_id, |rules| {
-            rules.set_enabled(kind, rule_id, enabled).map_err(|_| PushRuleError::NotFound)
+            rules
+                .set_enabled(kind, rule_id, enabled)
+                .map_err(|_| PushRuleError::NotFound)
         })
         .await
     }
@@ -131,7 +138,9 @@ impl Users {
         let mut rules = self.push_rules(user_id).await?;
         change(&mut rules)?;
         let content = json!({ "global": rules }).to_string();
-        Ok(self.write_account_data(user_id, None, TYPE, content).await?)
+        Ok(self
+            .write_account_data(user_id, None, TYPE, content)
+            .await?)
     }
 }
 
@@ -153,7 +162,9 @@ fn put(
     }
     rules.insert(rule, after, before)?;
     if !was_enabled {
-        rules.set_enabled(kind, &rule_id, false).map_err(|_| PushRuleError::NotFound)?;
+        rules
+            .set_enabled(kind, &rule_id, false)
+            .map_err(|_| PushRuleError::NotFound)?;
     }
     Ok(())
 }

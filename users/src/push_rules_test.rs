@@ -56,5 +56,10 @@ fn a_rule_cannot_stand_beside_itself_or_a_rule_of_the_server() {
 fn default_rules_are_what_clients_expect() {
     let content: Content =
         serde_json::from_str(&default_rules(user_id!("@alice:example.org"))).unwrap();
-    assert!(content.global.get(RuleKind::Override, ".m.rule.master").is_some());
+    assert!(
+        content
+            .global
+            .get(RuleKind::Override, ".m.rule.master")
+            .is_some()
+    );
 }

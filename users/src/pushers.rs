@@ -81,16 +81,25 @@ fn check(pusher: &Pusher) -> Result<(), PusherError> {
         Some(&pusher.lang),
         Some(&pusher.data),
     ];
-    if texts.into_iter().flatten().any(|text| text.len() > MAX_TEXT_BYTES) {
+    if texts
+        .into_iter()
+        .flatten()
+        .any(|text| text.len() > MAX_TEXT_BYTES)
+    {
         return Err(PusherError::Invalid("a field is too long"));
     }
     if pusher.kind != "http" {
         return Err(PusherError::Invalid("only pushers of kind http are served"));
     }
     let data: serde_json::Value = serde_json::from_str(&pusher.data).unwrap_or_default();
-    let url = data.get("url").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let url = data
+        .get("url")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
     if !is_gateway(url) {
-        return Err(PusherError::Invalid("data.url must be https://.../_matrix/push/v1/notify"));
+        return Err(PusherError::Invalid(
+            "data.url must be https://.../_matrix/push/v1/notify",
+        ));
     }
     Ok(())
 }

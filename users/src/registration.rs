@@ -3,9 +3,9 @@
 //! A request that is sent again with a session that has done its work gets the same account, and
 //! a client may leave out in later requests of a session what it sent in the first.
 
+use causeway_store::log::AccountData;
 use causeway_store::users::accounts::{self, Creation, NewAccount};
 use causeway_store::users::{registration as store, uia as uia_store};
-use causeway_store::log::AccountData;
 use causeway_store::{AppendError, Change, StoreError};
 use ruma::api::client::uiaa::AuthData;
 use ruma::{OwnedUserId, UserId};
@@ -131,11 +131,15 @@ impl Users {
 
     /// Joins what the client sends now with what it sent first, and checks it.
     async fn keep(&self, wish: RegisterWish, first: Option<Value>) -> Result<Kept, RegisterError> {
-        let mut kept: Kept =
-            first.and_then(|first| serde_json::from_value(first).ok()).unwrap_or_default();
+        let mut kept: Kept = first
+            .and_then(|first| serde_json::from_value(first).ok())
+            .unwrap_or_default();
         if let Some(name) = &wish.username {
             let user_id = new_user_id(name, self.server_name())?;
-            if accounts::find(self.store(), user_id.as_str()).await?.is_some() {
+            if accounts::find(self.store(), user_id.as_str())
+                .await?
+                .is_some()
+            {
                 return Err(RegisterError::Taken);
             }
             kept.user_id = Some(user_id);
@@ -179,15 +183,14 @@ impl Users {
         flows.with_params(Stage::Terms, json!({ "policies": policies }))
     }
 
-    async fn open_account(
-        &self,
-        kept: Kept,
-        passed: Passed,
-    ) -> Result<Registered, RegisterError> {
+    async fn open_account(&self, kept: Kept, passed: Passed) -> Result<Registered, RegisterError> {
         let Some(password_hash) = kept.password_hash else {
             return Err(RegisterError::NoPassword);
         };
-        let token = passed.proofs.get("registration_token").and_then(Value::as_str);
+        let token = passed
+            .proofs
+            .get("registration_token")
+            .and_then(Value::as_str);
         let account = Opening {
             user_id: kept.user_id,
             password_hash: Some(password_hash),
@@ -225,13 +228,22 @@ impl Users {
     ///
     /// # Errors
     /// [`RegisterError::Closed`] where guests are not let in.
-    pub async fn register_guest(&self, display_name: Option<String>) -> Result<LoggedIn, RegisterError> {
+    pub async fn register_guest(
+        &self,
+        display_name: Option<String>,
+    ) -> Result<LoggedIn, RegisterError> {
         if !self.settings().registration.guests {
             return Err(RegisterError::Closed);
         }
-        let account = Opening { is_guest: true, ..Opening::default() };
+        let account = Opening {
+            is_guest: true,
+            ..Opening::default()
+        };
         let user_id = self.create_account(account).await?;
-        let device = DeviceWish { display_name, ..DeviceWish::default() };
+        let device = DeviceWish {
+            display_name,
+            ..DeviceWish::default()
+        };
         Ok(self.begin_session(&user_id, device).await?)
     }
 

@@ -33,10 +33,16 @@ impl Users {
         reason: Option<&str>,
     ) -> Result<(), ReportError> {
         let (by, room) = (reporter.as_str(), room_id.as_str());
-        if !store::reportable(self.store(), by, room, None).await?.room_exists {
+        if !store::reportable(self.store(), by, room, None)
+            .await?
+            .room_exists
+        {
             return Err(ReportError::NotFound);
         }
-        let report = Report { room_id: Some(room), ..about(reporter, reason) };
+        let report = Report {
+            room_id: Some(room),
+            ..about(reporter, reason)
+        };
         Ok(store::create(self.store(), report, self.now_ms()).await?)
     }
 
@@ -57,8 +63,11 @@ impl Users {
         if !seen.was_member || !seen.event_exists {
             return Err(ReportError::NotFound);
         }
-        let report =
-            Report { room_id: Some(room), event_id: Some(event), ..about(reporter, reason) };
+        let report = Report {
+            room_id: Some(room),
+            event_id: Some(event),
+            ..about(reporter, reason)
+        };
         Ok(store::create(self.store(), report, self.now_ms()).await?)
     }
 
@@ -72,11 +81,17 @@ impl Users {
         user_id: &UserId,
         reason: Option<&str>,
     ) -> Result<(), ReportError> {
-        if self.is_local(user_id) && accounts::find(self.store(), user_id.as_str()).await?.is_none()
+        if self.is_local(user_id)
+            && accounts::find(self.store(), user_id.as_str())
+                .await?
+                .is_none()
         {
             return Err(ReportError::NotFound);
         }
-        let report = Report { user_id: Some(user_id.as_str()), ..about(reporter, reason) };
+        let report = Report {
+            user_id: Some(user_id.as_str()),
+            ..about(reporter, reason)
+        };
         Ok(store::create(self.store(), report, self.now_ms()).await?)
     }
 }

@@ -146,7 +146,12 @@ impl Users {
         let seen_at = cached.seen_at.load(Ordering::Relaxed);
         if now_ms >= seen_at.saturating_add(SEEN_EVERY_MS) {
             cached.seen_at.store(now_ms, Ordering::Relaxed);
-            self.0.seen.note(&cached.session.user_id, &cached.session.device_id, ip, now_ms);
+            self.0.seen.note(
+                &cached.session.user_id,
+                &cached.session.device_id,
+                ip,
+                now_ms,
+            );
         }
         Ok(cached.session.clone())
     }
@@ -157,7 +162,11 @@ impl Users {
             return Err(TokenError::Unknown);
         };
         if found.expires_at.is_some_and(|at| at <= now_ms) {
-            return Err(if found.can_refresh { TokenError::Expired } else { TokenError::Unknown });
+            return Err(if found.can_refresh {
+                TokenError::Expired
+            } else {
+                TokenError::Unknown
+            });
         }
         if found.follows {
             // The client has its new token, so the one before it must not work any longer.
@@ -193,7 +202,11 @@ impl Users {
         };
         let begun = sessions::begin(self.store(), session, now_ms).await?;
         self.0.sessions.forget(&begun.ended);
-        Ok(LoggedIn { user_id: user_id.to_owned(), device_id, tokens })
+        Ok(LoggedIn {
+            user_id: user_id.to_owned(),
+            device_id,
+            tokens,
+        })
     }
 
     /// Continues the session of a refresh token.
@@ -223,7 +236,14 @@ impl Users {
         let hash = |token: &Secret| hash_token(token.expose()).unwrap_or_default();
         let hashes = (hash(&access), refresh.as_ref().map(hash));
         let expires_in_ms = can_refresh.then_some(self.settings().access_token_lifetime_ms);
-        (Tokens { access, refresh, expires_in_ms }, hashes)
+        (
+            Tokens {
+                access,
+                refresh,
+                expires_in_ms,
+            },
+            hashes,
+        )
     }
 
     /// Ends the session of a device, and with it the device.
@@ -263,10 +283,13 @@ impl Users {
         if ended.device_ids.is_empty() {
             return Ok(());
         }
-        let sessions = ended.device_ids.into_iter().map(|device| Change::SessionEnded {
-            user: user_id.to_owned(),
-            device: device.into(),
-        });
+        let sessions = ended
+            .device_ids
+            .into_iter()
+            .map(|device| Change::SessionEnded {
+                user: user_id.to_owned(),
+                device: device.into(),
+            });
         let changes = sessions.chain([Change::DeviceList(user_id.to_owned())]);
         try_join_all(changes.map(|change| self.log().append(change))).await?;
         Ok(())
@@ -274,9 +297,8 @@ impl Users {
 
     /// Takes notice that a session ended, perhaps on another node.
     pub fn session_ended(&self, user_id: &UserId, device_id: &DeviceId) {
-        let other = |session: &Session| {
-            session.user_id != *user_id || session.device_id != *device_id
-        };
+        let other =
+            |session: &Session| session.user_id != *user_id || session.device_id != *device_id;
         self.0.sessions.0.retain(|_, cached| other(&cached.session));
     }
 }
@@ -306,7 +328,10 @@ fn check_device(wish: &DeviceWish) -> Result<(), SessionError> {
     if id == 0
         || id > MAX_DEVICE_ID_BYTES
         || name > MAX_DEVICE_NAME_BYTES
-        || wish.device_id.as_ref().is_some_and(|id| has_nul(id.as_str()))
+        || wish
+            .device_id
+            .as_ref()
+            .is_some_and(|id| has_nul(id.as_str()))
         || wish.display_name.as_deref().is_some_and(has_nul)
     {
         return Err(SessionError::BadDevice);

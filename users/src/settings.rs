@@ -63,7 +63,11 @@ impl UsersSettings {
     pub fn for_tests(server_name: OwnedServerName) -> Self {
         Self {
             server_name,
-            registration: RegistrationSettings { open: true, guests: true, ..Default::default() },
+            registration: RegistrationSettings {
+                open: true,
+                guests: true,
+                ..Default::default()
+            },
             password_login: true,
             token_login: true,
             login_token_lifetime_ms: 120_000,

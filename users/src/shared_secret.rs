@@ -86,8 +86,8 @@ impl Users {
         if !mac_is_right(secret, &request) {
             return Err(SharedSecretError::BadMac);
         }
-        let user_id = new_user_id(&request.username, self.server_name())
-            .map_err(RegisterError::from)?;
+        let user_id =
+            new_user_id(&request.username, self.server_name()).map_err(RegisterError::from)?;
         let hash = async {
             check_strength(request.password.expose(), 1)?;
             self.0.hasher.hash(request.password).await
@@ -105,14 +105,25 @@ impl Users {
 }
 
 fn mac_is_right(secret: &Secret, request: &SharedSecretRequest) -> bool {
-    let Some(mac) = from_hex(&request.mac) else { return false };
+    let Some(mac) = from_hex(&request.mac) else {
+        return false;
+    };
     let Ok(mut hmac) = Hmac::<Sha1>::new_from_slice(secret.expose().as_bytes()) else {
         return false;
     };
     let role: &[u8] = if request.admin { b"admin" } else { b"notadmin" };
     let name = request.username.as_bytes();
-    let parts = [request.nonce.as_bytes(), name, request.password.expose().as_bytes(), role];
-    for (i, part) in parts.into_iter().chain(request.user_type.as_deref().map(str::as_bytes)).enumerate() {
+    let parts = [
+        request.nonce.as_bytes(),
+        name,
+        request.password.expose().as_bytes(),
+        role,
+    ];
+    for (i, part) in parts
+        .into_iter()
+        .chain(request.user_type.as_deref().map(str::as_bytes))
+        .enumerate()
+    {
         if i > 0 {
             hmac.update(b"\0");
         }

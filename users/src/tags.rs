@@ -58,7 +58,8 @@ impl Users {
             return Err(AccountDataError::TooLarge);
         }
         let content = json!({ "tags": tags }).to_string();
-        self.write_account_data(user_id, Some(room_id), TYPE, content).await
+        self.write_account_data(user_id, Some(room_id), TYPE, content)
+            .await
     }
 
     /// Takes a tag from a room, if it has it.
@@ -77,6 +78,7 @@ impl Users {
             return Ok(());
         }
         let content = json!({ "tags": tags }).to_string();
-        self.write_account_data(user_id, Some(room_id), TYPE, content).await
+        self.write_account_data(user_id, Some(room_id), TYPE, content)
+            .await
     }
 }

@@ -50,7 +50,10 @@ impl Users {
             return self.challenge(&purpose, known, None).await;
         };
         if known.is_none() && auth.session().is_some() {
-            let why = ("M_UNKNOWN", "The authentication session is unknown or has expired");
+            let why = (
+                "M_UNKNOWN",
+                "The authentication session is unknown or has expired",
+            );
             return self.challenge(&purpose, None, Some(why)).await;
         }
         let stage = match auth.auth_type() {
@@ -67,7 +70,8 @@ impl Users {
         match self.check_stage(stage, auth, purpose.user_id).await? {
             Checked::Passed(proof) => self.conclude(&purpose, known, Some((stage, proof))).await,
             Checked::Failed(errcode, error) => {
-                self.challenge(&purpose, known, Some((errcode, error))).await
+                self.challenge(&purpose, known, Some((errcode, error)))
+                    .await
             }
         }
     }
@@ -81,9 +85,15 @@ impl Users {
         action: &str,
         auth: Option<&AuthData>,
     ) -> Result<Option<UiaSession>, UiaError> {
-        let Some(id) = auth.and_then(AuthData::session) else { return Ok(None) };
-        let purpose =
-            Purpose { action, user_id: None, flows: Flows::default(), request: Value::Null };
+        let Some(id) = auth.and_then(AuthData::session) else {
+            return Ok(None);
+        };
+        let purpose = Purpose {
+            action,
+            user_id: None,
+            flows: Flows::default(),
+            request: Value::Null,
+        };
         self.load_uia(id, &purpose).await
     }
 
@@ -178,7 +188,9 @@ impl Users {
             let expires_at = now_ms + self.settings().uia_session_lifetime_ms;
             store::create(self.store(), &session, expires_at, now_ms).await?;
         }
-        let challenge = purpose.flows.challenge(&session.session_id, session.completed);
+        let challenge = purpose
+            .flows
+            .challenge(&session.session_id, session.completed);
         Ok(Verdict::Challenged(match why {
             Some((errcode, error)) => challenge.because(errcode, error),
             None => challenge,

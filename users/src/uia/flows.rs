@@ -29,9 +29,14 @@ impl Stage {
 
     /// The stage of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Dummy, Self::Password, Self::RegistrationToken, Self::Terms]
-            .into_iter()
-            .find(|stage| stage.name() == name)
+        [
+            Self::Dummy,
+            Self::Password,
+            Self::RegistrationToken,
+            Self::Terms,
+        ]
+        .into_iter()
+        .find(|stage| stage.name() == name)
     }
 }
 
@@ -45,7 +50,10 @@ pub struct Flows {
 impl Flows {
     /// A single flow.
     pub fn one(stages: impl Into<Vec<Stage>>) -> Self {
-        Self { flows: vec![stages.into()], params: Map::new() }
+        Self {
+            flows: vec![stages.into()],
+            params: Map::new(),
+        }
     }
 
     /// The same, with parameters of a stage.
@@ -63,7 +71,8 @@ impl Flows {
     /// Whether one flow has all its stages among `completed`. The order does not matter.
     pub fn are_passed(&self, completed: &[String]) -> bool {
         self.flows.iter().any(|flow| {
-            flow.iter().all(|stage| completed.iter().any(|done| done == stage.name()))
+            flow.iter()
+                .all(|stage| completed.iter().any(|done| done == stage.name()))
         })
     }
 

@@ -23,7 +23,12 @@ fn stages_of_no_flow_do_not_help() {
 
 #[test]
 fn names_lead_back_to_stages() {
-    for stage in [Stage::Dummy, Stage::Password, Stage::RegistrationToken, Stage::Terms] {
+    for stage in [
+        Stage::Dummy,
+        Stage::Password,
+        Stage::RegistrationToken,
+        Stage::Terms,
+    ] {
         assert_eq!(Stage::from_name(stage.name()), Some(stage));
     }
     assert_eq!(Stage::from_name("m.login.recaptcha"), None);
