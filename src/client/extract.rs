@@ -99,7 +99,7 @@ pub struct Session {
     /// The user.
     pub user_id: OwnedUserId,
     /// The device of the access token.
-    pub device_id: Option<OwnedDeviceId>,
+    pub device_id: OwnedDeviceId,
     /// Whether the account is a guest's.
     pub is_guest: bool,
     /// Whether the user administers this server.

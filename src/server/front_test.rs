@@ -47,7 +47,7 @@ impl Authenticate for Tokens {
         Box::pin(async move {
             let session = |is_guest| Session {
                 user_id: user_id!("@alice:example.org").to_owned(),
-                device_id: None,
+                device_id: "DEVICE".into(),
                 is_guest,
                 is_admin: false,
             };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use causeway_store::Store;
+use causeway_store::{Log, Store};
 
 use super::drain::Drain;
 use super::entrance::Entrance;
@@ -23,6 +23,8 @@ pub struct AppState {
     pub authenticator: Authenticator,
     /// The database.
     pub store: Store,
+    /// The log of durable changes.
+    pub log: Log,
     /// Whether the server is stopping.
     pub drain: Drain,
     /// Figures for Prometheus, if they are served.

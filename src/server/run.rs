@@ -1,0 +1,206 @@
+//! Starting and stopping a server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use causeway_store::{Log, Store};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::Connections;
+use super::database::{self, Database};
+use super::drain::Drain;
+use super::front::Front;
+use super::parts::{self, Parts};
+use super::{logging, metrics, router, tls};
+use crate::config::Settings;
+
+/// How long the log may take to write what was handed to it, when the server stops.
+const LOG_GRACE: Duration = Duration::from_secs(30);
+
+/// Runs a server until the process gets SIGINT or SIGTERM.
+///
+/// # Errors
+/// Why it cannot start: the database, a certificate, an address that is in use.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    logging::start(&settings.log)?;
+    let figures = if settings.metrics.enabled {
+        Some(metrics::install()?)
+    } else {
+        None
+    };
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let mut stop = std::pin::pin!(stop);
+    let started = tokio::select! {
+        started = Server::start(settings, figures) => started,
+        // Until it listens nobody waits for anything: what runs is dropped, and the database
+        // stops with it.
+        () = &mut stop => return Ok(()),
+    };
+    let server = started?;
+    server.greet().await;
+    stop.await;
+    server.stop().await;
+    Ok(())
+}
+
+/// A server that listens.
+pub struct Server {
+    settings: Arc<Settings>,
+    addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
+    drain: Drain,
+    store: Store,
+    parts: Parts,
+    log_writer: JoinHandle<()>,
+    database: Database,
+}
+
+impl Server {
+    /// Starts a server; when this returns it listens, and what it needs is there.
+    ///
+    /// # Errors
+    /// See [`run`].
+    pub async fn start(
+        settings: Settings,
+        figures: Option<PrometheusHandle>,
+    ) -> anyhow::Result<Self> {
+        let settings = Arc::new(settings);
+        let acceptor = tls_acceptor(&settings)?;
+        let database = database::open(&settings).await?;
+        let store = Store::connect(&database.settings)
+            .await
+            .context("the database cannot be reached")?;
+        store
+            .migrate()
+            .await
+            .context("the database cannot be brought up to this version")?;
+        let (log, log_writer) = Log::start(&store).await.context("the log cannot be read")?;
+        let drain = Drain::new();
+        let parts = parts::open(&settings, &store, log, &drain, figures).await?;
+
+        let front = Arc::new(Front::new(
+            router::build(&parts.state),
+            parts.state.entrance.clone(),
+        ));
+        let connections = Connections::new(
+            front,
+            settings.listen.max_connections,
+            Duration::from_millis(settings.listen.header_timeout_ms),
+            drain.clone(),
+        );
+        let plain = bind(&settings.listen.plain_address).await?;
+        let secure = bind(&settings.listen.tls_address).await?;
+        let addresses = local_addresses(&plain)?;
+        let tls_addresses = local_addresses(&secure)?;
+        for listener in plain {
+            drain.spawn(connections.clone().serve(listener, None));
+        }
+        for listener in secure {
+            drain.spawn(connections.clone().serve(listener, acceptor.clone()));
+        }
+        Ok(Self {
+            settings,
+            addresses,
+            tls_addresses,
+            drain,
+            store,
+            parts,
+            log_writer,
+            database,
+        })
+    }
+
+    /// Where it listens for plain HTTP.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Says where the server is, and on an empty one how to get the first account.
+    async fn greet(&self) {
+        for address in &self.addresses {
+            tracing::info!("listening on http://{address}");
+        }
+        for address in &self.tls_addresses {
+            tracing::info!("listening on https://{address}");
+        }
+        tracing::info!(server = %self.settings.server.name, "ready");
+        match causeway_store::users::accounts::list(&self.store, None, 1).await {
+            Ok(accounts) if accounts.is_empty() => eprintln!(
+                "\nThere is no account on {name} yet. To make the first one, an administrator:\n\n    \
+                 causeway user create NAME --admin\n\nThen log in with any Matrix client, with \
+                 {url} as the homeserver.\n",
+                name = self.settings.server.name,
+                url = self.settings.public_base_url(),
+            ),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "accounts could not be looked at"),
+        }
+    }
+
+    /// Stops: nothing new is accepted, who waits in `/sync` is answered, running requests finish
+    /// within `server.shutdown_grace_ms`, what the log took is written, the database is left
+    /// clean.
+    pub async fn stop(self) {
+        tracing::info!("stopping");
+        let grace = Duration::from_millis(self.settings.server.shutdown_grace_ms);
+        let cut = self.drain.finish(grace).await;
+        if cut > 0 {
+            tracing::warn!(cut, "requests were cut off, they took too long to finish");
+        }
+        self.parts.close().await;
+        // The log's writer ends when the last handle of the log is gone.
+        if tokio::time::timeout(LOG_GRACE, self.log_writer)
+            .await
+            .is_err()
+        {
+            tracing::error!("the log did not finish writing in time");
+        }
+        self.store.close().await;
+        self.database.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn tls_acceptor(settings: &Settings) -> anyhow::Result<Option<TlsAcceptor>> {
+    match (
+        &settings.listen.tls_certificate,
+        &settings.listen.tls_private_key,
+    ) {
+        (Some(certificate), Some(key)) if !settings.listen.tls_address.is_empty() => {
+            Ok(Some(tls::acceptor(certificate, key)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn bind(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let listener = TcpListener::bind(address.as_str())
+            .await
+            .with_context(|| format!("cannot listen on {address}"))?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn local_addresses(listeners: &[TcpListener]) -> std::io::Result<Vec<SocketAddr>> {
+    listeners.iter().map(TcpListener::local_addr).collect()
+}
+
+#[cfg(test)]
+#[path = "run_test.rs"]
+mod tests;
