@@ -1,0 +1,485 @@
+//! A room grown at random: a graph of events with forks, each allowed by the state before it.
+
+#![allow(dead_code)]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use causeway_events::auth_index::{self, Coverage, Indexed, Place};
+use causeway_events::resolve::{Answer, Found, Question, ResolveSource, resolve, split};
+use causeway_events::{Draft, Pdu, Placement, RoomVersion, ServerKey, auth};
+use ruma::events::StateEventType;
+use ruma::room_version_rules::StateResolutionVersion;
+use ruma::state_res::StateMap;
+use ruma::state_res::utils::event_id_set::EventIdSet;
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
+use serde_json::{Value, json};
+
+pub type Nid = usize;
+pub type Key = (String, String);
+pub type State = BTreeMap<u32, Nid>;
+
+pub struct Room {
+    pub version: RoomVersion,
+    pub key: ServerKey,
+    pub room_id: Option<OwnedRoomId>,
+    pub events: Vec<Pdu>,
+    pub numbers: HashMap<OwnedEventId, Nid>,
+    /// State after each event.
+    pub states: Vec<State>,
+    pub keys: HashMap<Key, u32>,
+    pub names: Vec<Key>,
+    pub index: Vec<Option<Indexed>>,
+    chain_ends: HashMap<u32, u32>,
+    pub ts: u64,
+}
+
+pub fn user(n: usize) -> OwnedUserId {
+    OwnedUserId::try_from(format!("@user{n}:domain")).unwrap()
+}
+
+impl Room {
+    /// A room that user 0 made and is in, with power levels and join rules.
+    pub fn new(version: RoomVersion) -> Self {
+        let key = ServerKey::generate("domain".try_into().unwrap(), "1").unwrap();
+        let room_id = (!version.room_id_is_create_hash())
+            .then(|| OwnedRoomId::try_from("!room:domain").unwrap());
+        let mut room = Self {
+            version,
+            key,
+            room_id,
+            events: Vec::new(),
+            numbers: HashMap::new(),
+            states: Vec::new(),
+            keys: HashMap::new(),
+            names: Vec::new(),
+            index: Vec::new(),
+            chain_ends: HashMap::new(),
+            ts: 1_000_000,
+        };
+        let mut create = json!({ "room_version": version.id().as_str() });
+        if !version.rules().authorization.use_room_create_sender {
+            create["creator"] = user(0).as_str().into();
+        }
+        room.add(&[], 0, "m.room.create", Some(""), create).unwrap();
+        room.room_id
+            .get_or_insert_with(|| room.events[0].room_id().to_owned());
+        room.add(
+            &[0],
+            0,
+            "m.room.member",
+            Some(user(0).as_str()),
+            json!({"membership": "join"}),
+        )
+        .unwrap();
+        let users = if version.room_id_is_create_hash() {
+            json!({})
+        } else {
+            json!({ user(0): 100 })
+        };
+        room.add(
+            &[1],
+            0,
+            "m.room.power_levels",
+            Some(""),
+            json!({ "users": users }),
+        )
+        .unwrap();
+        room.add(
+            &[2],
+            0,
+            "m.room.join_rules",
+            Some(""),
+            json!({"join_rule": "public"}),
+        )
+        .unwrap();
+        room
+    }
+
+    pub fn room_id(&self) -> Option<&RoomId> {
+        self.room_id.as_deref()
+    }
+
+    pub fn key_number(&mut self, event_type: &str, state_key: &str) -> u32 {
+        let next = self.names.len() as u32;
+        let name = (event_type.to_owned(), state_key.to_owned());
+        *self.keys.entry(name.clone()).or_insert_with(|| {
+            self.names.push(name);
+            next
+        })
+    }
+
+    pub fn entry(&self, state: &State, event_type: &str, state_key: &str) -> Option<&Pdu> {
+        let key = self
+            .keys
+            .get(&(event_type.to_owned(), state_key.to_owned()))?;
+        state.get(key).map(|number| &self.events[*number])
+    }
+
+    /// Adds an event after `prev`, if it is allowed there.
+    pub fn add(
+        &mut self,
+        prev: &[Nid],
+        sender: usize,
+        event_type: &str,
+        state_key: Option<&str>,
+        content: Value,
+    ) -> Result<Nid, String> {
+        let before = match prev {
+            [] => State::new(),
+            [one] => self.states[*one].clone(),
+            many => self.resolve_reduced(
+                &many
+                    .iter()
+                    .map(|n| self.states[*n].clone())
+                    .collect::<Vec<_>>(),
+            ),
+        };
+        let content = serde_json::value::to_raw_value(&content).unwrap();
+        let sender = user(sender);
+        let types = auth::auth_types(self.version, event_type, &sender, state_key, &content)
+            .map_err(|error| error.to_string())?;
+        let auth_events: Vec<OwnedEventId> = types
+            .iter()
+            .filter_map(|(event_type, key)| self.entry(&before, event_type, key))
+            .map(|event| event.owned_event_id().clone())
+            .collect();
+        let prev_events: Vec<_> = prev
+            .iter()
+            .map(|n| self.events[*n].owned_event_id().clone())
+            .collect();
+        self.ts += 1;
+        let draft = Draft {
+            event_type: event_type.to_owned(),
+            state_key: state_key.map(str::to_owned),
+            sender,
+            content,
+            redacts: None,
+            // Servers' clocks disagree; no two events have one time, and so one id.
+            origin_ts_ms: self.ts ^ ((self.ts >> 3).wrapping_mul(5) & 7),
+        };
+        let depth = prev
+            .iter()
+            .map(|n| self.events[*n].depth())
+            .max()
+            .unwrap_or(0)
+            + 1;
+        let placement = Placement {
+            room_id: self.room_id(),
+            prev_events: &prev_events,
+            auth_events: &auth_events,
+            depth,
+        };
+        let pdu = draft.build(self.version, &placement, &self.key).unwrap();
+        auth::authorise(self.version, &pdu, |t, k| {
+            self.entry(&before, t, k).cloned()
+        })
+        .map_err(|error| error.to_string())?;
+        Ok(self.push(pdu, before))
+    }
+
+    fn push(&mut self, pdu: Pdu, before: State) -> Nid {
+        let number = self.events.len();
+        let mut after = before;
+        let mut indexed = None;
+        if let Some(state_key) = pdu.state_key() {
+            let key = self.key_number(&pdu.event_type().to_owned(), &state_key.to_owned());
+            indexed = Some(self.index_entry(&pdu));
+            after.insert(key, number);
+        }
+        let known = self.numbers.insert(pdu.owned_event_id().clone(), number);
+        assert_eq!(known, None, "{pdu:?} twice");
+        self.index.push(indexed);
+        self.events.push(pdu);
+        self.states.push(after);
+        number
+    }
+
+    fn index_entry(&mut self, pdu: &Pdu) -> Indexed {
+        let auth: Vec<(&Pdu, &Indexed)> = pdu
+            .auth_events()
+            .iter()
+            .map(|id| self.numbers[id])
+            .map(|n| (&self.events[n], self.index[n].as_ref().unwrap()))
+            .collect();
+        let replaces = auth
+            .iter()
+            .find(|(event, _)| event.is_state(pdu.event_type(), pdu.state_key().unwrap()))
+            .map(|(_, entry)| *entry);
+        let entries: Vec<&Indexed> = auth.iter().map(|(_, entry)| *entry).collect();
+        let fresh = self.chain_ends.len() as u32;
+        let is_end = |place: Place| self.chain_ends[&place.chain] == place.seq;
+        let entry = auth_index::assign(&entries, replaces, is_end, fresh);
+        self.chain_ends.insert(entry.place.chain, entry.place.seq);
+        entry
+    }
+
+    /// What the crate makes of forks: only the conflict is looked at.
+    pub fn resolve_reduced(&self, forks: &[State]) -> State {
+        let (answer, mut state) = self.ask(forks);
+        for (key, event) in answer {
+            match event {
+                Some(event) => state.insert(key, event),
+                None => state.remove(&key),
+            };
+        }
+        state
+    }
+
+    /// The answer, and what all forks agree on.
+    pub fn ask(&self, forks: &[State]) -> (Answer<u32, Nid>, State) {
+        let conflicts = split(forks.iter().map(|fork| fork.iter().map(|(k, e)| (*k, *e))));
+        let mut common = forks[0].clone();
+        for conflict in &conflicts {
+            common.remove(&conflict.key);
+        }
+        let source = Source {
+            room: self,
+            common: &common,
+        };
+        let question = Question {
+            auth_difference: self.indexed_difference(forks, &common),
+            subgraph: self.indexed_subgraph(&conflicts),
+            conflicts,
+        };
+        (resolve(self.version, &source, &question).unwrap(), common)
+    }
+
+    pub fn indexed_difference(&self, forks: &[State], common: &State) -> Vec<Nid> {
+        let in_conflict: Vec<Vec<&Indexed>> = forks
+            .iter()
+            .map(|fork| {
+                fork.iter()
+                    .filter(|(key, _)| !common.contains_key(key))
+                    .map(|(_, n)| self.index[*n].as_ref().unwrap())
+                    .collect()
+            })
+            .collect();
+        let coverage: Coverage = common
+            .values()
+            .map(|n| self.index[*n].as_ref().unwrap())
+            .collect();
+        let pieces = auth_index::auth_difference(&in_conflict, |chain| coverage.extent(chain));
+        let mut found: Vec<Nid> = (0..self.events.len())
+            .filter(|n| {
+                self.index[*n].as_ref().is_some_and(|entry| {
+                    let Place { chain, seq } = entry.place;
+                    pieces
+                        .iter()
+                        .any(|p| p.chain == chain && p.after < seq && seq <= p.up_to)
+                })
+            })
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    fn indexed_subgraph(
+        &self,
+        conflicts: &[causeway_events::resolve::Conflict<u32, Nid>],
+    ) -> Vec<Nid> {
+        let conflicted: Vec<Nid> = conflicts.iter().flat_map(|c| c.events.clone()).collect();
+        auth_index::conflicted_subgraph(&conflicted, |n| {
+            Some((self.index[n].clone().unwrap(), self.auth_numbers(n)))
+        })
+        .unwrap()
+    }
+
+    pub fn auth_numbers(&self, n: Nid) -> Vec<Nid> {
+        self.events[n]
+            .auth_events()
+            .iter()
+            .map(|id| self.numbers[id])
+            .collect()
+    }
+
+    /// The event and all that authorises it, by walking.
+    pub fn walked_chain(&self, from: impl IntoIterator<Item = Nid>) -> BTreeSet<Nid> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<Nid> = from.into_iter().collect();
+        while let Some(n) = open.pop() {
+            if seen.insert(n) {
+                open.extend(self.auth_numbers(n));
+            }
+        }
+        seen
+    }
+
+    pub fn walked_difference(&self, forks: &[State]) -> BTreeSet<Nid> {
+        let chains: Vec<_> = forks
+            .iter()
+            .map(|fork| self.walked_chain(fork.values().copied()))
+            .collect();
+        let all: BTreeSet<Nid> = chains.iter().flatten().copied().collect();
+        all.into_iter()
+            .filter(|n| !chains.iter().all(|chain| chain.contains(n)))
+            .collect()
+    }
+
+    pub fn walked_subgraph(&self, conflicted: &BTreeSet<Nid>) -> BTreeSet<Nid> {
+        let below = self.walked_chain(conflicted.iter().copied());
+        below
+            .into_iter()
+            .filter(|n| {
+                self.walked_chain([*n])
+                    .iter()
+                    .any(|a| conflicted.contains(a))
+            })
+            .collect()
+    }
+
+    /// What ruma makes of the whole states and the whole chains.
+    pub fn resolve_full(&self, forks: &[State]) -> State {
+        let StateResolutionVersion::V2(rules) = self.version.rules().state_res else {
+            panic!("ruma has no v1")
+        };
+        let id = |n: &Nid| self.events[*n].owned_event_id().clone();
+        let name = |key: &u32| {
+            let (event_type, state_key) = &self.names[*key as usize];
+            (StateEventType::from(event_type.as_str()), state_key.clone())
+        };
+        let maps: Vec<StateMap<OwnedEventId>> = forks
+            .iter()
+            .map(|fork| fork.iter().map(|(key, n)| (name(key), id(n))).collect())
+            .collect();
+        let chains: Vec<EventIdSet<OwnedEventId>> = forks
+            .iter()
+            .map(|fork| {
+                self.walked_chain(fork.values().copied())
+                    .iter()
+                    .map(id)
+                    .collect()
+            })
+            .collect();
+        let resolved = ruma::state_res::resolve(
+            &self.version.rules().authorization,
+            &rules,
+            &maps,
+            chains,
+            |id: &EventId| self.numbers.get(id).map(|n| self.events[*n].clone()),
+            |conflicted: &StateMap<Vec<OwnedEventId>>| {
+                let conflicted = conflicted
+                    .values()
+                    .flatten()
+                    .map(|id| self.numbers[id])
+                    .collect();
+                Some(self.walked_subgraph(&conflicted).iter().map(id).collect())
+            },
+        )
+        .unwrap();
+        resolved
+            .into_iter()
+            .map(|((event_type, state_key), id)| {
+                (
+                    self.keys[&(event_type.to_string(), state_key)],
+                    self.numbers[&id],
+                )
+            })
+            .collect()
+    }
+}
+
+pub struct Source<'a> {
+    pub room: &'a Room,
+    pub common: &'a State,
+}
+
+impl ResolveSource for Source<'_> {
+    type Key = u32;
+    type Event = Nid;
+
+    fn event(&self, event: Nid) -> Found<Pdu> {
+        self.room.events.get(event).cloned().into()
+    }
+
+    fn event_by_id(&self, id: &EventId) -> Found<Pdu> {
+        self.room
+            .numbers
+            .get(id)
+            .map(|n| self.room.events[*n].clone())
+            .into()
+    }
+
+    fn number(&self, id: &EventId) -> Option<Nid> {
+        self.room.numbers.get(id).copied()
+    }
+
+    fn key(&self, event_type: &str, state_key: &str) -> Found<u32> {
+        self.room
+            .keys
+            .get(&(event_type.to_owned(), state_key.to_owned()))
+            .copied()
+            .into()
+    }
+
+    fn unconflicted(&self, key: u32) -> Found<Nid> {
+        self.common.get(&key).copied().into()
+    }
+}
+
+/// One random step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub what: u8,
+    pub sender: usize,
+    pub target: usize,
+    pub value: i64,
+    /// Which events it follows, counted from the newest back.
+    pub prev: Vec<usize>,
+}
+
+impl Room {
+    /// Does the step, if the rules allow it.
+    pub fn step(&mut self, step: &Step) -> Option<Nid> {
+        let count = self.events.len();
+        // Never before the join rules: those are the room's common trunk.
+        let mut prev: Vec<Nid> = step
+            .prev
+            .iter()
+            .map(|back| count - 1 - (back % (count - 3)))
+            .collect();
+        prev.sort_unstable();
+        prev.dedup();
+        let sender = step.sender;
+        let sender_id = user(sender);
+        let target = user(step.target);
+        let member = |membership: &str| json!({ "membership": membership });
+        let (event_type, state_key, content) = match step.what {
+            0..=2 => ("m.room.member", sender_id.as_str(), member("join")),
+            3 => ("m.room.member", sender_id.as_str(), member("leave")),
+            4 => ("m.room.member", target.as_str(), member("leave")),
+            5 | 6 => ("m.room.member", target.as_str(), member("ban")),
+            7 => ("m.room.member", target.as_str(), member("invite")),
+            8 => (
+                "m.room.topic",
+                "",
+                json!({ "topic": step.value.to_string() }),
+            ),
+            9 => ("m.room.name", "", json!({ "name": step.value.to_string() })),
+            10 => {
+                let rules = ["public", "invite", "knock"];
+                let rule = rules[step.value.unsigned_abs() as usize % 3];
+                ("m.room.join_rules", "", json!({ "join_rule": rule }))
+            }
+            11..=14 => {
+                let at = self.states[*prev.last().unwrap()].clone();
+                let levels = self.entry(&at, "m.room.power_levels", "").unwrap();
+                let mut content: Value = levels.content_as().unwrap();
+                let creator = target == user(0) && self.version.room_id_is_create_hash();
+                if step.what == 14 || creator {
+                    content["state_default"] = (step.value.unsigned_abs() % 60).into();
+                } else {
+                    content["users"][target.as_str()] = step.value.into();
+                }
+                ("m.room.power_levels", "", content)
+            }
+            _ => {
+                return self
+                    .add(&prev, sender, "m.room.message", None, json!({"body": "x"}))
+                    .ok();
+            }
+        };
+        let state_key = state_key.to_owned();
+        self.add(&prev, sender, event_type, Some(&state_key), content)
+            .ok()
+    }
+}
