@@ -1,0 +1,45 @@
+# make run    starts a server on http://127.0.0.1:8008
+# make test   runs everything that tells whether the code is good
+# The rest are parts of these, and `make prepare` for whoever changes a query or a migration.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test setup build format lint rust-tests clients licences prepare
+
+# queries are checked against .sqlx, not against a database that happens to be around
+export SQLX_OFFLINE := true
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 3
+
+run: setup
+	cargo build --release --locked
+	@scripts/run
+
+test: setup format lint rust-tests clients licences
+	@echo "All tests passed."
+
+setup:
+	@scripts/setup
+
+build:
+	cargo build --workspace --locked
+
+format:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+rust-tests: build
+	scripts/with-services cargo test --workspace --locked
+
+clients: build
+	scripts/with-services tests/clients/run
+
+licences:
+	@if command -v cargo-deny > /dev/null; then cargo deny check licenses bans sources; \
+	else echo "cargo-deny is not installed: licences and sources of crates were not checked"; fi
+
+prepare: setup
+	scripts/prepare
