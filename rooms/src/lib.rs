@@ -9,6 +9,7 @@
 //!
 //! Start reading at [`Rooms::append`] in `write/append.rs`, then `head.rs`, then `actions/`.
 
+pub mod actions;
 mod head;
 mod heads;
 pub mod read;

@@ -3,9 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::{Connection, PgPool};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 
 /// The migrations, compiled in. They run under an advisory lock, so nodes may start together.
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");

@@ -1,0 +1,52 @@
+//! Setting state.
+
+use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
+use serde_json::value::RawValue;
+
+use super::draft::forbidden;
+use super::send::SendError;
+use crate::{Append, Rooms};
+
+/// A state event that a user wants to set.
+#[derive(Debug, Clone)]
+pub struct SetState {
+    /// Where.
+    pub room: OwnedRoomId,
+    /// Who.
+    pub sender: OwnedUserId,
+    /// From which device, where the session has one.
+    pub device: Option<OwnedDeviceId>,
+    /// The event's type.
+    pub event_type: String,
+    /// The state key.
+    pub state_key: String,
+    /// The content, a JSON object.
+    pub content: Box<RawValue>,
+    /// When the event was made, in milliseconds since 1970, instead of now.
+    pub timestamp_ms: Option<u64>,
+}
+
+impl Rooms {
+    /// Sets state; gives the event's id. State that stands already is not written again: the
+    /// standing event's id is given then.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub async fn set_state(&self, set: SetState) -> Result<OwnedEventId, SendError> {
+        let head = self.head(&set.room).await?;
+        match set.event_type.as_str() {
+            "m.room.create" => return Err(forbidden("A room is created once").into()),
+            "m.room.canonical_alias" => self.check_canonical_alias(&head, &set.content).await?,
+            _ => {}
+        }
+        let mut draft = self.state_event(set.event_type, set.state_key, &set.sender, set.content);
+        if let Some(timestamp_ms) = set.timestamp_ms {
+            draft.origin_ts_ms = timestamp_ms;
+        }
+        let append = Append {
+            skip_unchanged: true,
+            ..Append::one(draft)
+        };
+        self.append_one(&set.room, append).await
+    }
+}
