@@ -4,6 +4,9 @@
 //! full), so that "which error becomes which `M_` code" has one place to look.
 //! Specification: client-server API, "Standard error response".
 
+mod rooms;
+mod store;
+
 use std::borrow::Cow;
 use std::time::Duration;
 

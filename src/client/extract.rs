@@ -9,6 +9,9 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, OptionalFromRequestParts};
 use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
+use causeway_users::Users;
+use causeway_users::sessions::TokenError;
+use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use ruma::api::error::{DeserializationError, FromHttpRequestError};
@@ -127,7 +130,29 @@ pub trait Authenticate: Send + Sync {
         &'a self,
         access_token: &'a str,
         client_ip: IpAddr,
-    ) -> futures::future::BoxFuture<'a, Result<Session, AuthenticateError>>;
+    ) -> BoxFuture<'a, Result<Session, AuthenticateError>>;
+}
+
+impl Authenticate for Users {
+    fn authenticate<'a>(
+        &'a self,
+        access_token: &'a str,
+        client_ip: IpAddr,
+    ) -> BoxFuture<'a, Result<Session, AuthenticateError>> {
+        Box::pin(async move {
+            match Users::authenticate(self, access_token, client_ip).await {
+                Ok(session) => Ok(Session {
+                    user_id: session.user_id,
+                    device_id: session.device_id,
+                    is_guest: session.is_guest,
+                    is_admin: session.is_admin,
+                }),
+                Err(TokenError::Unknown) => Err(AuthenticateError::Unknown),
+                Err(TokenError::Expired) => Err(AuthenticateError::Expired),
+                Err(TokenError::Store(error)) => Err(AuthenticateError::Store(error.into())),
+            }
+        })
+    }
 }
 
 /// The part of the server that knows access tokens.

@@ -8,6 +8,7 @@ pub mod body;
 pub mod capabilities;
 pub mod error;
 pub mod extract;
+pub mod message;
 pub mod router;
 pub mod versions;
 pub mod well_known;

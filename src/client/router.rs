@@ -6,7 +6,8 @@
 
 use axum::routing::MethodFilter;
 
-use super::{capabilities, versions, well_known};
+use super::{capabilities, message, versions, well_known};
+use crate::server::rate_limit::Action;
 use crate::server::record::Access;
 use crate::server::routes::Routes;
 use crate::server::state::AppState;
@@ -16,7 +17,8 @@ const GUESTS: Access = Access::GUESTS;
 
 /// The endpoints of the client API.
 pub fn routes() -> Routes<AppState> {
-    discovery(Routes::default())
+    let routes = discovery(Routes::default());
+    messages(routes)
 }
 
 fn discovery(routes: Routes<AppState>) -> Routes<AppState> {
@@ -31,4 +33,10 @@ fn discovery(routes: Routes<AppState>) -> Routes<AppState> {
             USERS,
             well_known::server,
         )
+}
+
+fn messages(routes: Routes<AppState>) -> Routes<AppState> {
+    routes
+        .ruma(GUESTS.limited(Action::Send), message::send)
+        .ruma(USERS.limited(Action::Send), message::redact)
 }

@@ -9,7 +9,6 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use subtle::ConstantTimeEq;
 
-use super::drain::Drain;
 use crate::client::error::ApiError;
 use crate::client::extract::ClientIp;
 use crate::config::Secret;
@@ -38,13 +37,11 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()
 }
 
-/// Gathers figures regularly until the server stops.
-pub async fn keep_up(handle: PrometheusHandle, drain: Drain) {
+/// Gathers figures regularly, until it is dropped.
+pub async fn keep_up(handle: PrometheusHandle) {
     loop {
-        tokio::select! {
-            () = drain.begun() => return,
-            () = tokio::time::sleep(UPKEEP) => handle.run_upkeep(),
-        }
+        tokio::time::sleep(UPKEEP).await;
+        handle.run_upkeep();
     }
 }
 

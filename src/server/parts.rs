@@ -1,23 +1,32 @@
 //! The parts of a server, wired together.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use causeway_store::{Log, Store};
-use futures::future::BoxFuture;
+use anyhow::Context;
+use causeway_events::RoomVersion;
+use causeway_rooms::{RoomSettings, Rooms};
+use causeway_store::{Clock, Log, Store, signing_keys};
+use causeway_users::password::HashCost;
+use causeway_users::settings::{RegistrationSettings, Term};
+use causeway_users::{Users, UsersSettings, secret};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::task::JoinSet;
 
 use super::drain::Drain;
 use super::entrance::Entrance;
 use super::metrics::{self, Figures};
 use super::state::AppState;
-use crate::client::extract::{Authenticate, AuthenticateError, Session};
-use crate::config::Settings;
+use crate::config::{self, Settings};
+
+/// Memory that one warm room takes, as the setting `rooms.cache_bytes` is turned into a number of
+/// rooms: a head of about fifty state events and some members.
+const WARM_ROOM_BYTES: u64 = 64 * 1024;
 
 /// The parts that requests use, and those that run beside them.
 pub struct Parts {
     /// What handlers see.
     pub state: AppState,
+    background: JoinSet<()>,
 }
 
 /// Opens all parts.
@@ -31,8 +40,28 @@ pub async fn open(
     drain: &Drain,
     figures: Option<PrometheusHandle>,
 ) -> anyhow::Result<Parts> {
+    let clock = Clock::system();
+    let key = signing_keys::load_or_create(store, &settings.server.name, &clock)
+        .await
+        .context("the signing key cannot be loaded")?;
+    let rooms = Rooms::new(
+        room_settings(settings)?,
+        store.clone(),
+        log.clone(),
+        clock.clone(),
+        key,
+    );
+    let users = Users::new(
+        store.clone(),
+        log.clone(),
+        clock.clone(),
+        user_settings(settings),
+    );
+    let mut background = JoinSet::new();
+    let office = users.clone();
+    background.spawn(async move { office.run().await });
     if let Some(handle) = &figures {
-        drain.spawn(metrics::keep_up(handle.clone(), drain.clone()));
+        background.spawn(metrics::keep_up(handle.clone()));
     }
     let figures = figures.map(|handle| Figures {
         handle,
@@ -46,29 +75,80 @@ pub async fn open(
     let state = AppState {
         settings: settings.clone(),
         entrance,
-        authenticator: Arc::new(NoAccounts),
+        authenticator: Arc::new(users.clone()),
+        users,
+        rooms,
         store: store.clone(),
         log,
+        clock,
         drain: drain.clone(),
         figures,
     };
-    Ok(Parts { state })
+    Ok(Parts { state, background })
 }
 
-/// Knows no access token.
-struct NoAccounts;
+fn room_settings(settings: &Settings) -> anyhow::Result<RoomSettings> {
+    let version = &settings.server.default_room_version;
+    let warm_rooms = settings.rooms.cache_bytes / WARM_ROOM_BYTES;
+    Ok(RoomSettings {
+        server_name: settings.server.name.clone(),
+        default_version: RoomVersion::find(version)
+            .with_context(|| format!("server.default_room_version: no room version {version}"))?,
+        warm_rooms: usize::try_from(warm_rooms).unwrap_or(usize::MAX).max(1),
+    })
+}
 
-impl Authenticate for NoAccounts {
-    fn authenticate<'a>(
-        &'a self,
-        _: &'a str,
-        _: IpAddr,
-    ) -> BoxFuture<'a, Result<Session, AuthenticateError>> {
-        Box::pin(async { Err(AuthenticateError::Unknown) })
+fn user_settings(settings: &Settings) -> UsersSettings {
+    let Settings {
+        registration,
+        login,
+        password,
+        ..
+    } = settings;
+    let hidden = |text: &config::Secret| secret::Secret::new(text.expose());
+    UsersSettings {
+        server_name: settings.server.name.clone(),
+        registration: RegistrationSettings {
+            open: registration.open,
+            require_token: registration.require_token,
+            guests: registration.guests,
+            shared_secret: registration.shared_secret.as_ref().map(hidden),
+            terms: registration.terms.iter().map(term).collect(),
+        },
+        password_login: login.password,
+        token_login: login.token,
+        login_token_lifetime_ms: login.login_token_lifetime_ms,
+        access_token_lifetime_ms: login.access_token_lifetime_ms,
+        uia_session_lifetime_ms: login.uia_session_lifetime_ms,
+        min_password_length: password.min_length,
+        hash_cost: if password.cheap_hash_for_tests {
+            HashCost::CHEAPEST
+        } else {
+            HashCost {
+                memory_kib: password.argon2_memory_kib,
+                iterations: password.argon2_iterations,
+                lanes: password.argon2_lanes,
+            }
+        },
+    }
+}
+
+fn term(term: &config::Term) -> Term {
+    Term {
+        id: term.id.clone(),
+        version: term.version.clone(),
+        language: term.language.clone(),
+        name: term.name.clone(),
+        url: term.url.clone(),
     }
 }
 
 impl Parts {
-    /// Ends what runs beside requests, and lets go of the log.
-    pub async fn close(self) {}
+    /// Ends what runs beside requests, writes what it kept, and lets go of the log.
+    pub async fn close(mut self) {
+        self.background.shutdown().await;
+        if let Err(error) = self.state.users.flush_seen().await {
+            tracing::warn!(%error, "the last sights of devices were not written");
+        }
+    }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use causeway_testkit::TestDatabase;
 use serde_json::Value;
 
@@ -17,9 +19,12 @@ async fn start(database: &TestDatabase) -> Server {
 }
 
 async fn get(server: &Server, path: &str) -> (u16, Value) {
-    let response = reqwest::get(format!("http://{}{path}", server.addresses()[0]))
-        .await
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(10))
+        .build()
         .unwrap();
+    let url = format!("http://{}{path}", server.addresses()[0]);
+    let response = client.get(url).send().await.unwrap();
     (
         response.status().as_u16(),
         response.json().await.unwrap_or(Value::Null),

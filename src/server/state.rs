@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use causeway_store::{Log, Store};
+use causeway_rooms::Rooms;
+use causeway_store::{Clock, Log, Store};
+use causeway_users::Users;
 
 use super::drain::Drain;
 use super::entrance::Entrance;
@@ -21,6 +23,12 @@ pub struct AppState {
     pub entrance: Entrance,
     /// Looks up access tokens.
     pub authenticator: Authenticator,
+    /// Accounts, sessions, devices.
+    pub users: Users,
+    /// Rooms: writing and reading.
+    pub rooms: Rooms,
+    /// The time.
+    pub clock: Clock,
     /// The database.
     pub store: Store,
     /// The log of durable changes.

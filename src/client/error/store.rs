@@ -1,0 +1,17 @@
+//! The cellar's errors.
+
+use causeway_store::{AppendError, StoreError};
+
+use super::ApiError;
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> Self {
+        Self::internal(error)
+    }
+}

@@ -1,0 +1,7 @@
+//! Sending and redacting events.
+
+mod redact;
+mod send;
+
+pub use redact::redact;
+pub use send::send;
