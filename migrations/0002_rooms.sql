@@ -31,6 +31,8 @@ CREATE TABLE room_heads (
     line integer NOT NULL,
     step integer NOT NULL,
     next_line integer NOT NULL,
+    -- the number of the next chain of the index of auth chains
+    next_chain integer NOT NULL,
     joined_members integer NOT NULL,
     invited_members integer NOT NULL
 ) WITH (fillfactor = 50);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use causeway_events::auth_index::Indexed;
 use causeway_events::power::PowerLevels;
 use causeway_events::{Pdu, RoomVersion};
 use causeway_store::log::{HeadRow, Membership};
@@ -21,6 +22,8 @@ pub struct StateEntry {
     pub nid: EventNid,
     /// The event.
     pub pdu: Pdu,
+    /// Its place in the index of auth chains.
+    pub(crate) index: Option<Arc<Indexed>>,
 }
 
 type ByStateKey = imbl::HashMap<Arc<str>, StateEntry>;
@@ -166,17 +169,15 @@ impl Head {
 
     /// Replaces an event of the state by what a redaction left of it.
     pub(crate) fn replace_redacted(&mut self, target: EventNid, pdu: &Pdu) {
-        let is_there = |entry: Option<&StateEntry>| entry.is_some_and(|entry| entry.nid == target);
-        let state_key = pdu.state_key().unwrap_or_default();
-        if pdu.state_key().is_some() && is_there(self.entry(pdu.event_type(), state_key)) {
-            let key = self
-                .entry(pdu.event_type(), state_key)
-                .map_or(KeyNid(0), |entry| entry.key);
-            self.set(StateEntry {
-                key,
-                nid: target,
-                pdu: pdu.clone(),
-            });
+        let Some(state_key) = pdu.state_key() else {
+            return;
+        };
+        let entry = self
+            .entry(pdu.event_type(), state_key)
+            .filter(|entry| entry.nid == target);
+        if let Some(mut entry) = entry.cloned() {
+            entry.pdu = pdu.clone();
+            self.set(entry);
         }
     }
 }

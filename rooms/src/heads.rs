@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use causeway_events::auth_index::{Indexed, Place, Reach};
 use causeway_events::{Pdu, RoomVersion};
-use causeway_store::rooms::{MemberRow, RoomRow, find_members, find_room, load_current_state};
+use causeway_store::rooms::{
+    IndexRow, MemberRow, RoomRow, find_members, find_room, load_current_state,
+};
 use causeway_store::{RoomNid, Store, StoreError};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
@@ -162,10 +165,12 @@ async fn load(store: &Store, room_id: &RoomId) -> Result<Head, LoadError> {
     );
     for state in load_current_state(store, row.room).await? {
         let pdu = stored(version, row.room, &state.event_id, state.json)?;
+        let index = indexed(state.index)?;
         head.set(StateEntry {
             key: state.key,
             nid: state.event,
             pdu,
+            index,
         });
     }
     Ok(head)
@@ -173,11 +178,27 @@ async fn load(store: &Store, room_id: &RoomId) -> Result<Head, LoadError> {
 
 fn member_entry(version: RoomVersion, row: MemberRow) -> Result<StateEntry, StoreError> {
     let pdu = stored(version, RoomNid(0), &row.event_id, row.json)?;
+    let index = indexed(row.index)?;
     Ok(StateEntry {
         key: row.key,
         nid: row.event,
         pdu,
+        index,
     })
+}
+
+fn indexed(row: Option<IndexRow>) -> Result<Option<Arc<Indexed>>, StoreError> {
+    let Some(row) = row else { return Ok(None) };
+    let corrupt = || StoreError::Corrupt {
+        table: "auth_index",
+        id: format!("{}/{}", row.chain, row.seq),
+    };
+    let reach = Reach::unpack(&row.reach).map_err(|_| corrupt())?;
+    let place = Place {
+        chain: u32::try_from(row.chain).map_err(|_| corrupt())?,
+        seq: u32::try_from(row.seq).map_err(|_| corrupt())?,
+    };
+    Ok(Some(Arc::new(Indexed { place, reach })))
 }
 
 /// An event as it was stored.

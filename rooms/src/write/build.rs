@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use causeway_events::auth::{AuthError, auth_types, authorise};
+use causeway_events::auth_index::{Indexed, assign};
 use causeway_events::{Draft, Pdu, Placement, ServerKey};
 use causeway_store::log::{
-    CurrentEntry, EventRecord, HeadRow, NewLine, NewRoom, RedactedEvent, RoomBatch, SentBy,
-    StateStep,
+    AuthIndexRow, CurrentEntry, EventRecord, HeadRow, NewLine, NewRoom, RedactedEvent, RoomBatch,
+    SentBy, StateStep,
 };
 use causeway_store::{EventNid, KeyNid, StateRef};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, UserId};
@@ -123,7 +124,8 @@ impl<'a> Builder<'a> {
         authorise(version, &pdu, |t, k| {
             self.head.entry(t, k).map(|entry| entry.pdu.clone())
         })?;
-        self.take_in(wish, pdu, auth_nids);
+        let index = wish.key.map(|_| self.index(&auth, &pdu));
+        self.take_in(wish, pdu, auth_nids, index);
         Ok(())
     }
 
@@ -155,7 +157,25 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn take_in(&mut self, wish: &Wish, pdu: Pdu, auth: Vec<EventNid>) {
+    /// The place of a state event in the index of auth chains.
+    fn index(&self, auth: &[&StateEntry], pdu: &Pdu) -> Arc<Indexed> {
+        let row = &self.head.row;
+        let state_key = pdu.state_key().unwrap_or_default();
+        let replaces = auth
+            .iter()
+            .find(|entry| entry.pdu.is_state(pdu.event_type(), state_key));
+        let indexed: Vec<&Indexed> = auth
+            .iter()
+            .filter_map(|entry| entry.index.as_deref())
+            .collect();
+        // In a room that never forked, what stands in the state is the end of its chain.
+        let never_forked = row.next_line <= 1;
+        let fresh = u32::try_from(row.next_chain).unwrap_or(u32::MAX);
+        let replaced = replaces.and_then(|entry| entry.index.as_deref());
+        Arc::new(assign(&indexed, replaced, |_| never_forked, fresh))
+    }
+
+    fn take_in(&mut self, wish: &Wish, pdu: Pdu, auth: Vec<EventNid>, index: Option<Arc<Indexed>>) {
         let row = &mut self.head.row;
         let prev = std::mem::replace(&mut row.extremities, vec![wish.nid]);
         row.depth += 1;
@@ -171,7 +191,10 @@ impl<'a> Builder<'a> {
         }
         let state = row.state;
         self.head.extremity_ids = vec![pdu.owned_event_id().clone()];
-        let (replaces, member) = self.enter_state(wish, &pdu);
+        if let Some(index) = &index {
+            self.enter_index(wish.nid, index);
+        }
+        let (replaces, member) = self.enter_state(wish, &pdu, index);
         if let Some((target, left)) = &wish.redacted {
             self.batch.redacted.push(RedactedEvent {
                 target: *target,
@@ -202,10 +225,26 @@ impl<'a> Builder<'a> {
         }));
     }
 
+    fn enter_index(&mut self, nid: EventNid, index: &Indexed) {
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        self.head.row.next_chain = self
+            .head
+            .row
+            .next_chain
+            .max(number(index.place.chain).saturating_add(1));
+        self.batch.auth_index.push(AuthIndexRow {
+            event: nid,
+            chain: number(index.place.chain),
+            seq: number(index.place.seq),
+            reach: index.reach.pack(),
+        });
+    }
+
     fn enter_state(
         &mut self,
         wish: &Wish,
         pdu: &Pdu,
+        index: Option<Arc<Indexed>>,
     ) -> (
         Option<causeway_store::log::Replaced>,
         Option<causeway_store::log::MemberChange>,
@@ -217,6 +256,7 @@ impl<'a> Builder<'a> {
             key,
             nid: wish.nid,
             pdu: pdu.clone(),
+            index,
         });
         let member = record::member_change(pdu, old.as_ref(), self.server);
         match &member {
@@ -256,6 +296,7 @@ pub(crate) fn empty_head(
         extremities: Vec::new(),
         state: StateRef { line: 0, step: 0 },
         next_line: 1,
+        next_chain: 1,
         joined_members: 0,
         invited_members: 0,
     };

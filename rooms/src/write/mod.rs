@@ -5,8 +5,5 @@ mod build;
 mod error;
 mod record;
 
-#[cfg(test)]
-mod append_test;
-
 pub use append::{Accepted, Append};
 pub use error::{LoadError, WriteError};

@@ -96,6 +96,8 @@ pub struct HeadRow {
     pub state: StateRef,
     /// The number the next line of states will have.
     pub next_line: i32,
+    /// The number the next chain of the index of auth chains will have.
+    pub next_chain: i32,
     /// Members who have joined.
     pub joined_members: i32,
     /// Members who are invited.

@@ -13,9 +13,6 @@ mod write_other;
 mod write_room;
 mod write_state;
 
-#[cfg(test)]
-mod log_test;
-
 use std::sync::Arc;
 
 use ruma::OwnedEventId;

@@ -24,6 +24,7 @@ struct Heads {
     line: Vec<i32>,
     step: Vec<i32>,
     next_line: Vec<i32>,
+    next_chain: Vec<i32>,
     joined: Vec<i32>,
     invited: Vec<i32>,
 }
@@ -40,6 +41,7 @@ impl Heads {
         self.line.push(head.state.line);
         self.step.push(head.state.step);
         self.next_line.push(head.next_line);
+        self.next_chain.push(head.next_chain);
         self.joined.push(head.joined_members);
         self.invited.push(head.invited_members);
     }
@@ -119,21 +121,21 @@ pub(super) async fn events(
         r#"
 WITH wish AS (
     SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[],
-                         $6::int[], $7::int[], $8::int[], $9::int[], $10::int[])
-        AS w(room_nid, expected, version, depth, extremities, line, step, next_line, joined, invited)
+                         $6::int[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[])
+        AS w(room_nid, expected, version, depth, extremities, line, step, next_line, next_chain, joined, invited)
 ), won AS (
     UPDATE room_heads h
     SET version = w.version, depth = w.depth, extremities = w.extremities::bigint[],
-        line = w.line, step = w.step, next_line = w.next_line,
+        line = w.line, step = w.step, next_line = w.next_line, next_chain = w.next_chain,
         joined_members = w.joined, invited_members = w.invited
     FROM wish w
     WHERE h.room_nid = w.room_nid AND h.version = w.expected
     RETURNING h.room_nid
 ), fresh AS (
     SELECT e.*, row_number() OVER (ORDER BY e.ord) AS n
-    FROM UNNEST($11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::int[], $16::int[],
-                $17::int[], $18::int[], $19::int[], $20::bigint[], $21::smallint[], $22::text[],
-                $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[])
+    FROM UNNEST($12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::int[], $17::int[],
+                $18::int[], $19::int[], $20::int[], $21::bigint[], $22::smallint[], $23::text[],
+                $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[])
         WITH ORDINALITY
         AS e(room_nid, event_nid, origin_ts, depth, line, step, current_line, current_step, key_nid,
              replaces, flags, event_id, type, sender, device_id, txn_id, prev_nids, auth_nids, json, ord)
@@ -156,7 +158,7 @@ WITH wish AS (
 SELECT f.event_nid AS "event_nid!", head.base + f.n AS "position!" FROM fresh f, head
         "#,
         &heads.room, &heads.expected, &heads.version, &heads.depth, &heads.extremities,
-        &heads.line, &heads.step, &heads.next_line, &heads.joined, &heads.invited,
+        &heads.line, &heads.step, &heads.next_line, &heads.next_chain, &heads.joined, &heads.invited,
         &events.room, &events.nid, &events.origin_ts, &events.depth, &events.line, &events.step,
         &events.current_line as _, &events.current_step as _, &events.key as _, &events.replaces as _,
         &events.flags, &events.event_id as _, &events.event_type as _, &events.sender as _,

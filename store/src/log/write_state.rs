@@ -71,8 +71,8 @@ pub(super) async fn rooms(
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
-        "INSERT INTO room_heads (room_nid, version, depth, extremities, line, step, next_line, joined_members, invited_members)
-         SELECT nid, 0, 0, '{}', 0, 0, 0, 0, 0 FROM UNNEST($1::bigint[]) AS n(nid)",
+        "INSERT INTO room_heads (room_nid, version, depth, extremities, line, step, next_line, next_chain, joined_members, invited_members)
+         SELECT nid, 0, 0, '{}', 0, 0, 0, 0, 0, 0 FROM UNNEST($1::bigint[]) AS n(nid)",
         &nids,
     )
     .execute(connection)

@@ -2,6 +2,7 @@
 
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 
+use super::heads::IndexRow;
 use crate::ids::{EventNid, KeyNid, Position, RoomNid};
 use crate::log::Membership;
 use crate::meter::timed;
@@ -26,6 +27,8 @@ pub struct MemberRow {
     pub event_id: String,
     /// The member event.
     pub json: String,
+    /// Its place in the index of auth chains.
+    pub index: Option<IndexRow>,
     /// Since when, in the log.
     pub position: Position,
 }
@@ -48,9 +51,14 @@ pub async fn find_members(
 ) -> Result<Vec<MemberRow>, StoreError> {
     let rows = timed(
         sqlx::query!(
-            "SELECT m.user_id, m.membership, m.forgotten, m.was_joined, m.key_nid, m.event_nid, m.position, e.event_id, e.json
-             FROM memberships m JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid
-             WHERE m.room_nid = $1 AND m.user_id = ANY($2)",
+            r#"
+SELECT m.user_id, m.membership, m.forgotten, m.was_joined, m.key_nid, m.event_nid, m.position, e.event_id, e.json,
+       a.chain AS "chain?", a.seq AS "seq?", a.reach AS "reach?"
+FROM memberships m
+JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid
+LEFT JOIN auth_index a ON a.room_nid = m.room_nid AND a.event_nid = m.event_nid
+WHERE m.room_nid = $1 AND m.user_id = ANY($2)
+            "#,
             room.0,
             users as _,
         )
@@ -69,6 +77,7 @@ pub async fn find_members(
                 event: EventNid(row.event_nid),
                 event_id: row.event_id,
                 json: row.json,
+                index: IndexRow::joined(row.chain, row.seq, row.reach),
                 position: Position(row.position),
             })
         })

@@ -8,6 +8,6 @@ mod relations;
 
 pub use aliases::{Alias, create_alias, delete_alias, find_alias, list_aliases, move_aliases};
 pub use events::{EventRow, find_by_nid, find_event, find_events, find_transaction};
-pub use heads::{RoomRow, StateRow, find_room, load_current_state, set_published};
+pub use heads::{IndexRow, RoomRow, StateRow, find_room, load_current_state, set_published};
 pub use members::{MemberRow, find_members, forget, list_rooms_of};
 pub use relations::list_annotations;

@@ -12,9 +12,6 @@ mod keys;
 mod load;
 mod pack;
 
-#[cfg(test)]
-mod state_test;
-
 pub use checkpoint::write_checkpoint;
 pub use collect::collect;
 pub use keeper::keep;
