@@ -1,5 +1,5 @@
 //! What the tests of this crate cook with: a fresh database, a log, rooms.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, missing_docs, reason = "each test binary uses its part")]
 
 use causeway_events::{Draft, RoomVersion, ServerKey};
 use causeway_rooms::{Append, RoomSettings, Rooms};
