@@ -1,4 +1,9 @@
-//! The `causeway` binary.
+//! The `causeway` binary: one Matrix homeserver, and the commands to look after it.
+//!
+//! Start reading at [`cli`] for the commands, [`config`] for the settings, [`server`] for how a
+//! server starts, and [`client`] for its API.
+
+mod cli;
 #[allow(dead_code)]
 mod client;
 #[allow(dead_code)]
@@ -6,4 +11,8 @@ mod config;
 #[allow(dead_code)]
 mod server;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

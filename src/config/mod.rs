@@ -11,6 +11,7 @@
 mod mistake;
 mod read;
 mod reader;
+mod remarks;
 mod settings;
 mod tree;
 mod values;
@@ -18,6 +19,7 @@ mod values;
 use std::path::Path;
 
 pub use mistake::{Mistake, Mistakes, Place};
+pub use remarks::remarks;
 pub use settings::*;
 
 /// The documented example, whose values are the defaults.

@@ -120,8 +120,6 @@ fn database(s: &mut Section<'_>) -> Database {
     Database {
         url: values::find_secret(s, "url", "url_file", url, fits),
         pool_size: number(s, "pool_size", 2..=1_000),
-        acquire_timeout_ms: millis(s, "acquire_timeout_ms", 100..=600_000),
-        statement_timeout_ms: millis(s, "statement_timeout_ms", 100..=3_600_000),
     }
 }
 

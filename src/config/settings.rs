@@ -86,10 +86,6 @@ pub struct Database {
     pub url: Option<Secret>,
     /// Connections of this process at most.
     pub pool_size: u32,
-    /// How long a request waits for a free connection, in milliseconds.
-    pub acquire_timeout_ms: u64,
-    /// A statement that runs longer is ended by Postgres, in milliseconds.
-    pub statement_timeout_ms: u64,
 }
 
 /// `[managed_postgres]`

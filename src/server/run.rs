@@ -51,9 +51,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let server = started?;
     server.greet().await;
-    stop.await;
+    let lost = tokio::select! {
+        () = stop => None,
+        end = server.database.lost() => Some(end),
+    };
     server.stop().await;
-    Ok(())
+    match lost {
+        None => Ok(()),
+        Some(end) => anyhow::bail!("Postgres ended by itself ({end}); see postgres.log"),
+    }
 }
 
 /// A server that listens.

@@ -1,0 +1,21 @@
+//! `causeway check-config`: reads the settings, and says what an operator may want to know about
+//! those that are right but unusual.
+
+use std::path::Path;
+
+use crate::config::{Settings, remarks};
+
+/// Prints what the settings come to; mistakes were told before.
+pub(super) fn run(settings: &Settings, file: Option<&Path>) {
+    for remark in remarks(settings) {
+        println!("note: {remark}");
+    }
+    let source = match file {
+        Some(file) => file.display().to_string(),
+        None => "the defaults (no file was named)".to_owned(),
+    };
+    println!(
+        "The settings are right: {} from {source}.",
+        settings.server.name
+    );
+}
