@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p causeway-events`
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 

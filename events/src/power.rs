@@ -59,48 +59,67 @@ impl PowerContent {
             return read;
         };
         let strict = version.rules().authorization.integer_power_levels;
-        let mut malformed = false;
-        let mut number = |value: &Value| {
-            let level = if strict {
-                ruma::Int::deserialize(value).ok()
-            } else {
-                deserialize_v1_powerlevel(value).ok()
-            };
-            malformed |= level.is_none();
-            level.map(i64::from)
+        let mut numbers = Numbers {
+            strict,
+            malformed: false,
         };
         for (field, value) in &fields {
-            let single = match field.as_str() {
-                "users_default" => &mut read.users_default,
-                "events_default" => &mut read.events_default,
-                "state_default" => &mut read.state_default,
-                "ban" => &mut read.ban,
-                "kick" => &mut read.kick,
-                "redact" => &mut read.redact,
-                "invite" => &mut read.invite,
-                "users" | "events" | "notifications" => {
-                    let map = match field.as_str() {
-                        "users" => &mut read.users,
-                        "events" => &mut read.events,
-                        _ => &mut read.notifications,
-                    };
-                    // A value that is no object leaves the map empty.
-                    for (key, value) in value.as_object().into_iter().flatten() {
-                        if let Some(level) = number(value) {
-                            map.insert(key.clone(), level);
-                        }
-                    }
-                    if !value.is_object() {
-                        number(&Value::Null);
-                    }
-                    continue;
-                }
-                _ => continue,
-            };
-            *single = number(value);
+            match field.as_str() {
+                "users" => read.users = numbers.map(value, is_user_id),
+                "events" => read.events = numbers.map(value, |_| true),
+                "notifications" => read.notifications = numbers.map(value, |_| true),
+                "users_default" => read.users_default = numbers.one(value),
+                "events_default" => read.events_default = numbers.one(value),
+                "state_default" => read.state_default = numbers.one(value),
+                "ban" => read.ban = numbers.one(value),
+                "kick" => read.kick = numbers.one(value),
+                "redact" => read.redact = numbers.one(value),
+                "invite" => read.invite = numbers.one(value),
+                _ => {}
+            }
         }
-        read.malformed = malformed;
+        read.malformed = numbers.malformed;
         read
+    }
+}
+
+fn is_user_id(key: &str) -> bool {
+    <&UserId>::try_from(key).is_ok()
+}
+
+/// Reads levels, and remembers whether one was none.
+struct Numbers {
+    /// Only integers count; before version 10, strings that hold one do too.
+    strict: bool,
+    malformed: bool,
+}
+
+impl Numbers {
+    fn one(&mut self, value: &Value) -> Option<i64> {
+        let level = if self.strict {
+            ruma::Int::deserialize(value).ok()
+        } else {
+            deserialize_v1_powerlevel(value).ok()
+        };
+        self.malformed |= level.is_none();
+        level.map(i64::from)
+    }
+
+    fn map(&mut self, value: &Value, is_key: impl Fn(&str) -> bool) -> HashMap<String, i64> {
+        let Value::Object(entries) = value else {
+            self.malformed = true;
+            return HashMap::new();
+        };
+        let mut map = HashMap::with_capacity(entries.len());
+        for (key, value) in entries {
+            self.malformed |= !is_key(key);
+            if let Some(level) = self.one(value)
+                && is_key(key)
+            {
+                map.insert(key.clone(), level);
+            }
+        }
+        map
     }
 }
 

@@ -1,5 +1,7 @@
 //! Draft -> Pdu, compared with the reference functions of ruma.
 
+#![allow(clippy::unwrap_used)]
+
 use causeway_events::{Draft, Pdu, Placement, RoomVersion, ServerKey, client, redact};
 use proptest::prelude::*;
 use ruma::canonical_json::CanonicalJsonValue;

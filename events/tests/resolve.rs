@@ -1,5 +1,7 @@
 //! The reduced question has the answer of the whole one.
 
+#![allow(clippy::unwrap_used)]
+
 mod sim;
 
 use std::cell::Cell;

@@ -1,6 +1,6 @@
 //! A room grown at random: a graph of events with forks, each allowed by the state before it.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
