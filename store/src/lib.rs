@@ -14,6 +14,7 @@ mod pool;
 pub mod rooms;
 pub mod signing_keys;
 pub mod state;
+pub mod sync;
 pub mod users;
 
 pub use clock::Clock;

@@ -1,0 +1,94 @@
+//! Whose devices a reader has to look up again, and whose no more.
+
+use super::Snapshot;
+use crate::StoreError;
+use crate::ids::{Position, RoomNid};
+use crate::meter::timed;
+
+/// Users in one answer, at most.
+const MAX_USERS: i64 = 10_000;
+
+/// Member events of one room that are looked at, at most (the newest).
+const MAX_MEMBER_EVENTS: i64 = 1_000;
+
+/// What the reader's rooms are.
+#[derive(Debug, Clone, Copy)]
+pub struct DeviceListQuery<'a> {
+    /// The reader.
+    pub reader: &'a str,
+    /// The reader's position.
+    pub since: Position,
+    /// Rooms the reader is in.
+    pub joined: &'a [RoomNid],
+    /// Those of them that the reader joined since.
+    pub newly_joined: &'a [RoomNid],
+    /// Rooms the reader has left since.
+    pub newly_left: &'a [RoomNid],
+}
+
+/// A user whose devices the reader wants to know, or no more.
+#[derive(Debug, Clone)]
+pub struct SharedUser {
+    /// Who.
+    pub user: String,
+    /// Whether they still share a room with the reader (or are the reader).
+    pub shares: bool,
+}
+
+/// Users who changed their devices, came into a room of the reader, or went from one. One query.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn device_lists(
+    snapshot: &mut Snapshot,
+    query: DeviceListQuery<'_>,
+) -> Result<Vec<SharedUser>, StoreError> {
+    let nids = |rooms: &[RoomNid]| rooms.iter().map(|room| room.0).collect::<Vec<_>>();
+    let rows = timed(
+        sqlx::query!(
+            r#"
+WITH touched(user_id, changed) AS (
+    SELECT d.user_id, true FROM device_list_changes d WHERE d.position > $2
+    UNION ALL
+    SELECT k.state_key, false FROM UNNEST($3::bigint[]) AS w(room_nid)
+    CROSS JOIN LATERAL (
+        SELECT e.key_nid, e.json, e.replaces FROM events e
+        WHERE e.room_nid = w.room_nid AND e.anchor > $2 AND e.anchor_offset = 0
+          AND e.type = 'm.room.member' AND e.flags & 3 = 0
+        ORDER BY e.anchor DESC LIMIT $6
+    ) e
+    JOIN state_keys k ON k.key_nid = e.key_nid
+    LEFT JOIN events p ON p.room_nid = w.room_nid AND p.event_nid = e.replaces
+    WHERE (e.json LIKE '%"membership":"join"%') <> coalesce(p.json LIKE '%"membership":"join"%', false)
+    UNION ALL
+    SELECT m.user_id, false FROM memberships m WHERE m.room_nid = ANY($4) AND m.membership = 2
+    UNION ALL
+    SELECT m.user_id, false FROM memberships m WHERE m.room_nid = ANY($5) AND m.membership = 2
+)
+SELECT t.user_id AS "user_id!", t.shares AS "shares!" FROM (
+    SELECT t.user_id, bool_or(t.changed) AS changed, t.user_id = $1 OR EXISTS (
+        SELECT 1 FROM memberships m
+        WHERE m.user_id = t.user_id AND m.membership = 2 AND m.room_nid = ANY($3)) AS shares
+    FROM touched t GROUP BY t.user_id LIMIT $7
+) t
+WHERE t.shares OR NOT t.changed
+            "#,
+            query.reader,
+            query.since.0,
+            &nids(query.joined),
+            &nids(query.newly_joined),
+            &nids(query.newly_left),
+            MAX_MEMBER_EVENTS,
+            MAX_USERS,
+        )
+        .fetch_all(snapshot.connection()),
+    )
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| SharedUser {
+            user: row.user_id,
+            shares: row.shares,
+        })
+        .collect())
+}
