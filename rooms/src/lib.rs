@@ -13,6 +13,7 @@ pub mod actions;
 mod head;
 mod heads;
 pub mod read;
+pub mod receipts;
 mod rooms;
 mod write;
 

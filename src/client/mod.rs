@@ -9,6 +9,7 @@ pub mod capabilities;
 pub mod error;
 pub mod extract;
 pub mod message;
+pub mod receipt;
 pub mod router;
 pub mod versions;
 pub mod well_known;

@@ -6,7 +6,7 @@
 
 use axum::routing::MethodFilter;
 
-use super::{capabilities, message, versions, well_known};
+use super::{capabilities, message, receipt, versions, well_known};
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
 use crate::server::routes::Routes;
@@ -18,7 +18,8 @@ const GUESTS: Access = Access::GUESTS;
 /// The endpoints of the client API.
 pub fn routes() -> Routes<AppState> {
     let routes = discovery(Routes::default());
-    messages(routes)
+    let routes = messages(routes);
+    reading(routes)
 }
 
 fn discovery(routes: Routes<AppState>) -> Routes<AppState> {
@@ -39,4 +40,10 @@ fn messages(routes: Routes<AppState>) -> Routes<AppState> {
     routes
         .ruma(GUESTS.limited(Action::Send), message::send)
         .ruma(USERS.limited(Action::Send), message::redact)
+}
+
+fn reading(routes: Routes<AppState>) -> Routes<AppState> {
+    routes
+        .ruma(USERS, receipt::set)
+        .ruma(USERS, receipt::set_markers)
 }

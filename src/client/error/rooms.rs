@@ -1,6 +1,7 @@
 //! The kitchen's errors.
 
 use causeway_events::BuildError;
+use causeway_rooms::receipts::ReceiptError;
 use causeway_rooms::{LoadError, WriteError};
 use http::StatusCode;
 
@@ -11,6 +12,19 @@ impl From<LoadError> for ApiError {
         match error {
             LoadError::NoSuchRoom => no_such_room(),
             LoadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReceiptError> for ApiError {
+    fn from(error: ReceiptError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReceiptError::NotJoined => Self::forbidden(message),
+            ReceiptError::NoSuchEvent => Self::not_found(message),
+            ReceiptError::OtherThread | ReceiptError::BadThread => Self::invalid_param(message),
+            ReceiptError::Load(error) => error.into(),
+            ReceiptError::Append(error) => error.into(),
         }
     }
 }

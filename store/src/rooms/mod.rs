@@ -4,10 +4,12 @@ mod aliases;
 mod events;
 mod heads;
 mod members;
+mod receipts;
 mod relations;
 
 pub use aliases::{Alias, create_alias, delete_alias, find_alias, list_aliases, move_aliases};
 pub use events::{EventRow, find_by_nid, find_event, find_events, find_transaction};
 pub use heads::{IndexRow, RoomRow, StateRow, find_room, load_current_state, set_published};
 pub use members::{MemberRow, find_members, forget, list_rooms_of};
+pub use receipts::{StandingReceipt, find_receipts};
 pub use relations::list_annotations;
