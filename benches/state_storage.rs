@@ -1,0 +1,239 @@
+//! What the state of a large room costs: bytes for 50,000 joins, time to load, time for an entry.
+//!
+//!     CAUSEWAY_TEST_DATABASE_URL=... cargo bench --bench state_storage [-- MEMBERS]
+
+use std::time::{Duration, Instant};
+
+use causeway_events::{Draft, RoomVersion, ServerKey};
+use causeway_rooms::{Append, RoomSettings, Rooms};
+use causeway_store::{Clock, DatabaseSettings, Log, Store, rooms, state};
+use causeway_testkit::TestDatabase;
+use ruma::{OwnedRoomId, OwnedUserId, RoomVersionId, server_name};
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+
+/// Members that join while others do.
+const AT_ONCE: usize = 64;
+
+/// Times each reading is repeated; the median is printed.
+const REPEATS: usize = 15;
+
+struct Bench {
+    store: Store,
+    rooms: Rooms,
+    clock: Clock,
+    room: OwnedRoomId,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let members: usize = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .next()
+        .unwrap_or(50_000);
+    let database = TestDatabase::create().await;
+    let bench = Bench::open(&database).await?;
+    let (before, start) = (bench.bytes().await?, Instant::now());
+    let half = members / 2;
+    bench.join(0..half).await?;
+    let middle = bench.head_state().await?;
+    bench.join(half..members).await?;
+    let joined = start.elapsed();
+    // Ends the keeper's part: what it would write while the server idles.
+    let (room, at) = bench.head_state().await?;
+    let entries = state::write_checkpoint(&bench.store, room, at).await?;
+    let after = bench.bytes().await?;
+    println!(
+        "{members} joins in {joined:.1?} ({:.0}/s), state of {entries} entries",
+        members as f64 / joined.as_secs_f64()
+    );
+    let mut total = 0;
+    for ((table, before), (_, after)) in before.iter().zip(&after) {
+        let bytes = after - before;
+        println!(
+            "  {table:<18} {:>7.1} bytes per join",
+            bytes as f64 / members as f64
+        );
+        total += bytes;
+    }
+    println!(
+        "  {:<18} {:>7.1} bytes per join",
+        "together",
+        total as f64 / members as f64
+    );
+    bench
+        .read("whole state, at a checkpoint", async || {
+            state::load(&bench.store, room, at).await.map(|s| s.len())
+        })
+        .await?;
+    let (_, half_at) = middle;
+    bench
+        .read("whole state, half the room", async || {
+            state::load(&bench.store, room, half_at)
+                .await
+                .map(|s| s.len())
+        })
+        .await?;
+    let key = state::load(&bench.store, room, half_at).await?[half / 2].0;
+    bench
+        .read("one entry of an old state", async || {
+            state::find_entry(&bench.store, room, half_at, key)
+                .await
+                .map(|found| usize::from(found.is_some()))
+        })
+        .await?;
+    bench
+        .read("difference of two states", async || {
+            let near = causeway_store::StateRef {
+                step: at.step - 10,
+                ..at
+            };
+            state::diff(&bench.store, room, near, at)
+                .await
+                .map(|changes| changes.len())
+        })
+        .await
+}
+
+impl Bench {
+    async fn open(database: &TestDatabase) -> anyhow::Result<Self> {
+        let store = Store::connect(&DatabaseSettings::from_url(&database.url(), 4)?).await?;
+        let clock = Clock::system();
+        let (log, _committer) = Log::start(&store).await?;
+        tokio::spawn(state::keep(store.clone(), log.clone()));
+        let server = server_name!("bench.test").to_owned();
+        let version = RoomVersion::find(&RoomVersionId::V11)
+            .ok_or_else(|| anyhow::anyhow!("no such version"))?;
+        let settings = RoomSettings {
+            server_name: server.clone(),
+            default_version: version,
+            warm_rooms: 10,
+        };
+        let key = ServerKey::generate(server, "bench")?;
+        let rooms = Rooms::new(settings, store.clone(), log, clock.clone(), key);
+        let creator = user(0);
+        let drafts = vec![
+            draft(
+                &clock,
+                &creator,
+                "m.room.create",
+                "",
+                json!({"room_version": "11"}),
+            )?,
+            draft(
+                &clock,
+                &creator,
+                "m.room.member",
+                creator.as_str(),
+                json!({"membership": "join"}),
+            )?,
+            draft(
+                &clock,
+                &creator,
+                "m.room.power_levels",
+                "",
+                json!({"users": {creator.as_str(): 100}}),
+            )?,
+            draft(
+                &clock,
+                &creator,
+                "m.room.join_rules",
+                "",
+                json!({"join_rule": "public"}),
+            )?,
+        ];
+        let id = ruma::RoomId::new_v1(server_name!("bench.test"));
+        let (room, _) = rooms.append_new(version, Some(id), drafts).await?;
+        Ok(Self {
+            store,
+            rooms,
+            clock,
+            room,
+        })
+    }
+
+    async fn join(&self, members: std::ops::Range<usize>) -> anyhow::Result<()> {
+        let numbers: Vec<usize> = members.map(|n| n + 1).collect();
+        for crowd in numbers.chunks(AT_ONCE) {
+            let joins = crowd.iter().map(|n| self.join_one(*n));
+            futures::future::try_join_all(joins).await?;
+        }
+        Ok(())
+    }
+
+    async fn join_one(&self, number: usize) -> anyhow::Result<()> {
+        let user = user(number);
+        let content = json!({"membership": "join", "displayname": format!("User {number}")});
+        let join = draft(&self.clock, &user, "m.room.member", user.as_str(), content)?;
+        self.rooms.append(&self.room, Append::one(join)).await?;
+        Ok(())
+    }
+
+    async fn head_state(
+        &self,
+    ) -> anyhow::Result<(causeway_store::RoomNid, causeway_store::StateRef)> {
+        let row = rooms::find_room(&self.store, &self.room)
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("no room"))?;
+        Ok((row.room, row.head.state))
+    }
+
+    /// Bytes of the tables that hold states, indexes included.
+    async fn bytes(&self) -> anyhow::Result<Vec<(&'static str, i64)>> {
+        let mut sizes = Vec::new();
+        for table in [
+            "state_lines",
+            "state_changes",
+            "state_checkpoints",
+            "state_keys",
+            "auth_index",
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(format!("VACUUM ANALYZE {table}")))
+                .execute(self.store.pool())
+                .await?;
+            let size =
+                sqlx::query_scalar("SELECT pg_total_relation_size($1::regclass)").bind(table);
+            sizes.push((table, size.fetch_one(self.store.pool()).await?));
+        }
+        Ok(sizes)
+    }
+
+    async fn read(
+        &self,
+        name: &str,
+        reading: impl AsyncFn() -> Result<usize, causeway_store::StoreError>,
+    ) -> anyhow::Result<()> {
+        let mut times = Vec::new();
+        let mut found = 0;
+        for _ in 0..REPEATS {
+            let start = Instant::now();
+            found = reading().await?;
+            times.push(start.elapsed());
+        }
+        times.sort_unstable();
+        let median: Duration = times[REPEATS / 2];
+        println!("  {name:<30} {median:>10.2?} median, {found} entries");
+        Ok(())
+    }
+}
+
+fn user(number: usize) -> OwnedUserId {
+    ruma::UserId::parse(format!("@user{number}:bench.test")).expect("a user id")
+}
+
+fn draft(
+    clock: &Clock,
+    sender: &OwnedUserId,
+    event_type: &str,
+    key: &str,
+    content: Value,
+) -> anyhow::Result<Draft> {
+    Ok(Draft {
+        event_type: event_type.to_owned(),
+        state_key: Some(key.to_owned()),
+        sender: sender.clone(),
+        content: to_raw_value(&content)?,
+        redacts: None,
+        origin_ts_ms: clock.now_ms(),
+    })
+}

@@ -1,0 +1,247 @@
+//! The write path: `PUT /send` with 64 senders in 100 rooms, against the same Postgres taking
+//! the same rows in batches with no server in between, in the same run.
+//!
+//!     CAUSEWAY_TEST_DATABASE_URL=... cargo bench --bench write_path [-- SECONDS]
+
+mod load;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use causeway_testkit::{ServerOptions, TestClient, TestServer};
+use load::{Connection, cpu_of, cpu_of_tree, ms, postmaster, quantiles};
+use serde_json::json;
+use sqlx::PgPool;
+use tokio::time::MissedTickBehavior;
+
+const SENDERS: usize = 64;
+const ROOMS: usize = 100;
+/// Rooms that each sender writes to.
+const ROOMS_PER_SENDER: usize = 10;
+/// Sends per second in the measurement of latency.
+const CALM_RATE: u64 = 200;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let seconds: u64 = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(10);
+    let time = Duration::from_secs(seconds);
+    let server = TestServer::start_with(ServerOptions::default().text("log.filter", "warn")).await;
+    let pool = PgPool::connect(&server.database().url()).await?;
+    let senders = Arc::new(people(&server).await);
+    let postgres = postmaster(&pool).await?;
+    let process = server.process_id().unwrap_or_default();
+
+    let _warm = saturate(&server, &senders, Duration::from_secs(2)).await?;
+    let before = (cpu_of(process)?, cpu_of_tree(postgres)?);
+    let start = Instant::now();
+    let (sent, mut latencies) = saturate(&server, &senders, time).await?;
+    let rate = sent as f64 / start.elapsed().as_secs_f64();
+    let after = (cpu_of(process)?, cpu_of_tree(postgres)?);
+    let per_event = |spent: Duration| spent.as_secs_f64() * 1000.0 / sent as f64;
+    let (own, database) = (per_event(after.0 - before.0), per_event(after.1 - before.1));
+    let (median, p99) = quantiles(&mut latencies);
+    println!("{SENDERS} senders, {ROOMS} rooms: {rate:.0} events/s, median {}, 99 % {}", ms(median), ms(p99));
+    println!("CPU per event: server {own:.3} ms + Postgres {database:.3} ms = {:.3} ms", own + database);
+
+    for batch in [1, 64, 512] {
+        let plain = raw_rate(&pool, batch, time / 3).await?;
+        println!("Postgres alone, batches of {batch}: {plain:.0} rows/s, ratio {:.2}", rate / plain);
+    }
+    let commit = commit_time(&pool).await?;
+    let (mut calm, _) = calm(&server, &senders, time).await?;
+    let again = commit_time(&pool).await?;
+    let (median, p99) = quantiles(&mut calm);
+    let commit = (commit + again) / 2;
+    println!(
+        "{CALM_RATE} sends/s: median {}, 99 % {}; one commit {}, ratio {:.2}",
+        ms(median),
+        ms(p99),
+        ms(commit),
+        median.as_secs_f64() / commit.as_secs_f64()
+    );
+    Ok(())
+}
+
+struct Sender {
+    client: TestClient,
+    rooms: Vec<String>,
+}
+
+/// Senders, each a member of some of the rooms.
+async fn people(server: &TestServer) -> Vec<Sender> {
+    let mut clients = Vec::new();
+    for n in 0..SENDERS {
+        clients.push(server.user(&format!("sender{n}")).await);
+    }
+    let mut senders: Vec<Sender> = clients.into_iter().map(|client| Sender { client, rooms: Vec::new() }).collect();
+    for n in 0..ROOMS {
+        let room = senders[n % SENDERS].client.create_room(json!({"preset": "public_chat"})).await;
+        let members = (0..SENDERS * ROOMS_PER_SENDER / ROOMS + 1).map(|k| (n + k * 7) % SENDERS);
+        for member in members {
+            let sender = &mut senders[member];
+            if member != n % SENDERS {
+                sender.client.join(&room).await;
+            }
+            sender.rooms.push(room.clone());
+        }
+    }
+    senders
+}
+
+/// Everybody sends as fast as answers come.
+async fn saturate(
+    server: &TestServer,
+    senders: &Arc<Vec<Sender>>,
+    time: Duration,
+) -> anyhow::Result<(u64, Vec<Duration>)> {
+    let end = Instant::now() + time;
+    let mut tasks = Vec::new();
+    for at in 0..senders.len() {
+        let (senders, url) = (senders.clone(), server.url());
+        tasks.push(tokio::spawn(async move {
+            let sender = &senders[at];
+            let mut connection = Connection::open(&url).await?;
+            let mut latencies = Vec::new();
+            while Instant::now() < end {
+                latencies.push(send(&mut connection, sender, latencies.len()).await?);
+            }
+            anyhow::Ok(latencies)
+        }));
+    }
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await??);
+    }
+    Ok((all.len() as u64, all))
+}
+
+/// `CALM_RATE` sends per second, whether or not answers come in time.
+async fn calm(
+    server: &TestServer,
+    senders: &Arc<Vec<Sender>>,
+    time: Duration,
+) -> anyhow::Result<(Vec<Duration>, u64)> {
+    let mut connections = Vec::new();
+    for _ in 0..senders.len() {
+        connections.push(Arc::new(tokio::sync::Mutex::new(Connection::open(&server.url()).await?)));
+    }
+    let mut tick = tokio::time::interval(Duration::from_micros(1_000_000 / CALM_RATE));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut tasks = Vec::new();
+    for n in 0..time.as_secs() * CALM_RATE {
+        tick.tick().await;
+        let at = usize::try_from(n)? % senders.len();
+        let (senders, connection) = (senders.clone(), connections[at].clone());
+        tasks.push(tokio::spawn(async move {
+            let start = Instant::now();
+            send(&mut *connection.lock().await, &senders[at], usize::try_from(n)?).await?;
+            anyhow::Ok(start.elapsed())
+        }));
+    }
+    let mut all = Vec::new();
+    for task in tasks {
+        all.push(task.await??);
+    }
+    Ok((all, CALM_RATE))
+}
+
+async fn send(connection: &mut Connection, sender: &Sender, n: usize) -> anyhow::Result<Duration> {
+    static TRANSACTION: AtomicU64 = AtomicU64::new(0);
+    let transaction = TRANSACTION.fetch_add(1, Ordering::Relaxed);
+    let room = &sender.rooms[n % sender.rooms.len()];
+    let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/t{transaction}");
+    let body = format!("{{\"msgtype\":\"m.text\",\"body\":\"message {transaction} of an ordinary length, as people write them\"}}");
+    let start = Instant::now();
+    let (status, answer) = connection.call("PUT", &path, sender.client.access_token(), &body).await?;
+    anyhow::ensure!(status == 200, "{status} {}", String::from_utf8_lossy(answer));
+    Ok(start.elapsed())
+}
+
+/// Rows per second that Postgres takes of the rows that the server wrote: events and the log.
+async fn raw_rate(pool: &PgPool, batch: i64, time: Duration) -> anyhow::Result<f64> {
+    sqlx::query("DROP TABLE IF EXISTS plain_events, plain_log").execute(pool).await?;
+    sqlx::query("CREATE TABLE plain_events (LIKE events INCLUDING ALL)").execute(pool).await?;
+    sqlx::query("CREATE TABLE plain_log (LIKE log INCLUDING ALL)").execute(pool).await?;
+    let rows = Rows::read(pool).await?;
+    let mut connection = pool.acquire().await?;
+    let (start, mut written, mut next) = (Instant::now(), 0u64, 0usize);
+    while start.elapsed() < time {
+        let range = next..(next + usize::try_from(batch)?).min(rows.json.len());
+        next = if range.end == rows.json.len() { 0 } else { range.end };
+        written += rows.write(&mut connection, range, i64::try_from(written)?).await?;
+    }
+    Ok(written as f64 / start.elapsed().as_secs_f64())
+}
+
+/// Rows of the server, in memory.
+struct Rows {
+    room: Vec<i64>,
+    id: Vec<String>,
+    sender: Vec<String>,
+    txn: Vec<String>,
+    json: Vec<String>,
+}
+
+impl Rows {
+    async fn read(pool: &PgPool) -> anyhow::Result<Self> {
+        let rows: Vec<(i64, String, String, String, String)> = sqlx::query_as(
+            "SELECT room_nid, event_id, sender, txn_id, json FROM events WHERE txn_id IS NOT NULL
+             ORDER BY anchor DESC LIMIT 4096",
+        )
+        .fetch_all(pool)
+        .await?;
+        let mut columns = Self { room: vec![], id: vec![], sender: vec![], txn: vec![], json: vec![] };
+        for (room, id, sender, txn, json) in rows {
+            columns.room.push(room);
+            columns.id.push(id);
+            columns.sender.push(sender);
+            columns.txn.push(txn);
+            columns.json.push(json);
+        }
+        Ok(columns)
+    }
+
+    async fn write(
+        &self,
+        connection: &mut sqlx::PgConnection,
+        range: std::ops::Range<usize>,
+        base: i64,
+    ) -> anyhow::Result<u64> {
+        let count = range.len() as u64;
+        sqlx::query(
+            "WITH e AS (
+                 INSERT INTO plain_events (room_nid, event_nid, anchor, origin_ts, depth, line, step, event_id, type,
+                                           sender, device_id, txn_id, prev_nids, auth_nids, json)
+                 SELECT r, $6 + n, $6 + n, $6 + n, $6 + n, 0, 0, i || ($6 + n), 'm.room.message', s, 'DEVICE0000',
+                        t || ($6 + n), ARRAY[$6 + n], ARRAY[1::bigint, 2, 3], j
+                 FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
+                     WITH ORDINALITY AS w(r, i, s, t, j, n)
+                 RETURNING room_nid, event_nid)
+             INSERT INTO plain_log (position, kind, room_nid, event_nid) SELECT event_nid, 1, room_nid, event_nid FROM e",
+        )
+        .bind(&self.room[range.clone()])
+        .bind(&self.id[range.clone()])
+        .bind(&self.sender[range.clone()])
+        .bind(&self.txn[range.clone()])
+        .bind(&self.json[range])
+        .bind(base)
+        .execute(connection)
+        .await?;
+        Ok(count)
+    }
+}
+
+/// The median time of one small commit.
+async fn commit_time(pool: &PgPool) -> anyhow::Result<Duration> {
+    sqlx::query("CREATE TABLE IF NOT EXISTS plain_commit (n bigint)").execute(pool).await?;
+    let mut connection = pool.acquire().await?;
+    let mut times = Vec::new();
+    for n in 0..200i64 {
+        let start = Instant::now();
+        sqlx::query("INSERT INTO plain_commit VALUES ($1)").bind(n).execute(&mut *connection).await?;
+        times.push(start.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(quantiles(&mut times).0)
+}
