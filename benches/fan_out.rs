@@ -21,7 +21,10 @@ const TIMEOUT_MS: u64 = 30_000;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let seconds: u64 = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(10);
+    let seconds: u64 = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .next()
+        .unwrap_or(10);
     let messages = usize::try_from(seconds * PER_SECOND)?;
     let server = TestServer::start_with(ServerOptions::default().text("log.filter", "warn")).await;
     let pool = PgPool::connect(&server.database().url()).await?;
@@ -38,17 +41,24 @@ async fn main() -> anyhow::Result<()> {
     let mut members = Vec::new();
     for token in tokens {
         let (url, room, ready) = (server.url(), room.clone(), ready.clone());
-        members.push(tokio::spawn(async move { receive(&url, &token, &room, messages, zero, &ready).await }));
+        members.push(tokio::spawn(async move {
+            receive(&url, &token, &room, messages, zero, &ready).await
+        }));
     }
     ready.wait().await;
     // The last ones park.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (process, postgres) = (server.process_id().unwrap_or_default(), postmaster(&pool).await?);
+    let (process, postgres) = (
+        server.process_id().unwrap_or_default(),
+        postmaster(&pool).await?,
+    );
     let before = (cpu_of(process)?, cpu_of_tree(postgres)?);
     let mut tick = tokio::time::interval(Duration::from_millis(1000 / PER_SECOND));
     for n in 0..messages {
         tick.tick().await;
-        sender.say(&room, &format!("{n} {}", zero.elapsed().as_micros())).await;
+        sender
+            .say(&room, &format!("{n} {}", zero.elapsed().as_micros()))
+            .await;
     }
     let mut latencies = Vec::new();
     for member in members {
@@ -58,7 +68,9 @@ async fn main() -> anyhow::Result<()> {
     let deliveries = latencies.len();
     let per = |spent: Duration| spent.as_secs_f64() * 1000.0 / deliveries as f64;
     let (median, p99) = quantiles(&mut latencies);
-    println!("{MEMBERS} members, {messages} messages, {deliveries} deliveries, each once and in order");
+    println!(
+        "{MEMBERS} members, {messages} messages, {deliveries} deliveries, each once and in order"
+    );
     println!("delivery: median {}, 99 % {}", ms(median), ms(p99));
     println!(
         "CPU per delivery: server {:.4} ms, Postgres {:.4} ms",
@@ -98,10 +110,17 @@ async fn receive(
         }
         let timeline = &answer["rooms"]["join"][room]["timeline"]["events"];
         for event in timeline.as_array().into_iter().flatten() {
-            let Some((n, sent)) = event["content"]["body"].as_str().and_then(|body| body.split_once(' ')) else {
+            let Some((n, sent)) = event["content"]["body"]
+                .as_str()
+                .and_then(|body| body.split_once(' '))
+            else {
                 continue;
             };
-            anyhow::ensure!(n.parse::<usize>()? == latencies.len(), "message {n} instead of {}", latencies.len());
+            anyhow::ensure!(
+                n.parse::<usize>()? == latencies.len(),
+                "message {n} instead of {}",
+                latencies.len()
+            );
             latencies.push(now.saturating_sub(Duration::from_micros(sent.parse()?)));
         }
     }

@@ -100,7 +100,7 @@ impl Bench {
         let store = Store::connect(&DatabaseSettings::from_url(&database.url(), 4)?).await?;
         let clock = Clock::system();
         let (log, _committer) = Log::start(&store).await?;
-        tokio::spawn(state::keep(store.clone(), log.clone()));
+        tokio::spawn(state::keep(store.clone(), log.tail()));
         let server = server_name!("bench.test").to_owned();
         let version = RoomVersion::find(&RoomVersionId::V11)
             .ok_or_else(|| anyhow::anyhow!("no such version"))?;

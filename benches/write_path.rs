@@ -24,7 +24,10 @@ const CALM_RATE: u64 = 200;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let seconds: u64 = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(10);
+    let seconds: u64 = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .next()
+        .unwrap_or(10);
     let time = Duration::from_secs(seconds);
     let server = TestServer::start_with(ServerOptions::default().text("log.filter", "warn")).await;
     let pool = PgPool::connect(&server.database().url()).await?;
@@ -41,12 +44,22 @@ async fn main() -> anyhow::Result<()> {
     let per_event = |spent: Duration| spent.as_secs_f64() * 1000.0 / sent as f64;
     let (own, database) = (per_event(after.0 - before.0), per_event(after.1 - before.1));
     let (median, p99) = quantiles(&mut latencies);
-    println!("{SENDERS} senders, {ROOMS} rooms: {rate:.0} events/s, median {}, 99 % {}", ms(median), ms(p99));
-    println!("CPU per event: server {own:.3} ms + Postgres {database:.3} ms = {:.3} ms", own + database);
+    println!(
+        "{SENDERS} senders, {ROOMS} rooms: {rate:.0} events/s, median {}, 99 % {}",
+        ms(median),
+        ms(p99)
+    );
+    println!(
+        "CPU per event: server {own:.3} ms + Postgres {database:.3} ms = {:.3} ms",
+        own + database
+    );
 
     for batch in [1, 64, 512] {
         let plain = raw_rate(&pool, batch, time / 3).await?;
-        println!("Postgres alone, batches of {batch}: {plain:.0} rows/s, ratio {:.2}", rate / plain);
+        println!(
+            "Postgres alone, batches of {batch}: {plain:.0} rows/s, ratio {:.2}",
+            rate / plain
+        );
     }
     let commit = commit_time(&pool).await?;
     let (mut calm, _) = calm(&server, &senders, time).await?;
@@ -74,9 +87,18 @@ async fn people(server: &TestServer) -> Vec<Sender> {
     for n in 0..SENDERS {
         clients.push(server.user(&format!("sender{n}")).await);
     }
-    let mut senders: Vec<Sender> = clients.into_iter().map(|client| Sender { client, rooms: Vec::new() }).collect();
+    let mut senders: Vec<Sender> = clients
+        .into_iter()
+        .map(|client| Sender {
+            client,
+            rooms: Vec::new(),
+        })
+        .collect();
     for n in 0..ROOMS {
-        let room = senders[n % SENDERS].client.create_room(json!({"preset": "public_chat"})).await;
+        let room = senders[n % SENDERS]
+            .client
+            .create_room(json!({"preset": "public_chat"}))
+            .await;
         let members = (0..SENDERS * ROOMS_PER_SENDER / ROOMS + 1).map(|k| (n + k * 7) % SENDERS);
         for member in members {
             let sender = &mut senders[member];
@@ -124,7 +146,9 @@ async fn calm(
 ) -> anyhow::Result<(Vec<Duration>, u64)> {
     let mut connections = Vec::new();
     for _ in 0..senders.len() {
-        connections.push(Arc::new(tokio::sync::Mutex::new(Connection::open(&server.url()).await?)));
+        connections.push(Arc::new(tokio::sync::Mutex::new(
+            Connection::open(&server.url()).await?,
+        )));
     }
     let mut tick = tokio::time::interval(Duration::from_micros(1_000_000 / CALM_RATE));
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -135,7 +159,12 @@ async fn calm(
         let (senders, connection) = (senders.clone(), connections[at].clone());
         tasks.push(tokio::spawn(async move {
             let start = Instant::now();
-            send(&mut *connection.lock().await, &senders[at], usize::try_from(n)?).await?;
+            send(
+                &mut *connection.lock().await,
+                &senders[at],
+                usize::try_from(n)?,
+            )
+            .await?;
             anyhow::Ok(start.elapsed())
         }));
     }
@@ -151,25 +180,45 @@ async fn send(connection: &mut Connection, sender: &Sender, n: usize) -> anyhow:
     let transaction = TRANSACTION.fetch_add(1, Ordering::Relaxed);
     let room = &sender.rooms[n % sender.rooms.len()];
     let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/t{transaction}");
-    let body = format!("{{\"msgtype\":\"m.text\",\"body\":\"message {transaction} of an ordinary length, as people write them\"}}");
+    let body = format!(
+        "{{\"msgtype\":\"m.text\",\"body\":\"message {transaction} of an ordinary length, as people write them\"}}"
+    );
     let start = Instant::now();
-    let (status, answer) = connection.call("PUT", &path, sender.client.access_token(), &body).await?;
-    anyhow::ensure!(status == 200, "{status} {}", String::from_utf8_lossy(answer));
+    let (status, answer) = connection
+        .call("PUT", &path, sender.client.access_token(), &body)
+        .await?;
+    anyhow::ensure!(
+        status == 200,
+        "{status} {}",
+        String::from_utf8_lossy(answer)
+    );
     Ok(start.elapsed())
 }
 
 /// Rows per second that Postgres takes of the rows that the server wrote: events and the log.
 async fn raw_rate(pool: &PgPool, batch: i64, time: Duration) -> anyhow::Result<f64> {
-    sqlx::query("DROP TABLE IF EXISTS plain_events, plain_log").execute(pool).await?;
-    sqlx::query("CREATE TABLE plain_events (LIKE events INCLUDING ALL)").execute(pool).await?;
-    sqlx::query("CREATE TABLE plain_log (LIKE log INCLUDING ALL)").execute(pool).await?;
+    sqlx::query("DROP TABLE IF EXISTS plain_events, plain_log")
+        .execute(pool)
+        .await?;
+    sqlx::query("CREATE TABLE plain_events (LIKE events INCLUDING ALL)")
+        .execute(pool)
+        .await?;
+    sqlx::query("CREATE TABLE plain_log (LIKE log INCLUDING ALL)")
+        .execute(pool)
+        .await?;
     let rows = Rows::read(pool).await?;
     let mut connection = pool.acquire().await?;
     let (start, mut written, mut next) = (Instant::now(), 0u64, 0usize);
     while start.elapsed() < time {
         let range = next..(next + usize::try_from(batch)?).min(rows.json.len());
-        next = if range.end == rows.json.len() { 0 } else { range.end };
-        written += rows.write(&mut connection, range, i64::try_from(written)?).await?;
+        next = if range.end == rows.json.len() {
+            0
+        } else {
+            range.end
+        };
+        written += rows
+            .write(&mut connection, range, i64::try_from(written)?)
+            .await?;
     }
     Ok(written as f64 / start.elapsed().as_secs_f64())
 }
@@ -191,7 +240,13 @@ impl Rows {
         )
         .fetch_all(pool)
         .await?;
-        let mut columns = Self { room: vec![], id: vec![], sender: vec![], txn: vec![], json: vec![] };
+        let mut columns = Self {
+            room: vec![],
+            id: vec![],
+            sender: vec![],
+            txn: vec![],
+            json: vec![],
+        };
         for (room, id, sender, txn, json) in rows {
             columns.room.push(room);
             columns.id.push(id);
@@ -234,12 +289,17 @@ impl Rows {
 
 /// The median time of one small commit.
 async fn commit_time(pool: &PgPool) -> anyhow::Result<Duration> {
-    sqlx::query("CREATE TABLE IF NOT EXISTS plain_commit (n bigint)").execute(pool).await?;
+    sqlx::query("CREATE TABLE IF NOT EXISTS plain_commit (n bigint)")
+        .execute(pool)
+        .await?;
     let mut connection = pool.acquire().await?;
     let mut times = Vec::new();
     for n in 0..200i64 {
         let start = Instant::now();
-        sqlx::query("INSERT INTO plain_commit VALUES ($1)").bind(n).execute(&mut *connection).await?;
+        sqlx::query("INSERT INTO plain_commit VALUES ($1)")
+            .bind(n)
+            .execute(&mut *connection)
+            .await?;
         times.push(start.elapsed());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -21,14 +21,28 @@ pub struct Connection {
 impl Connection {
     /// Connects to `http://host:port`.
     pub async fn open(url: &str) -> anyhow::Result<Self> {
-        let host = url.strip_prefix("http://").context("a plain URL")?.trim_end_matches('/').to_owned();
+        let host = url
+            .strip_prefix("http://")
+            .context("a plain URL")?
+            .trim_end_matches('/')
+            .to_owned();
         let stream = TcpStream::connect(&host).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(4096), host })
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(4096),
+            host,
+        })
     }
 
     /// Sends a request and reads the whole answer: the status and the body.
-    pub async fn call(&mut self, method: &str, path: &str, token: &str, body: &str) -> anyhow::Result<(u16, &[u8])> {
+    pub async fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &str,
+    ) -> anyhow::Result<(u16, &[u8])> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -57,7 +71,9 @@ impl Connection {
     }
 
     fn head(&self) -> anyhow::Result<Option<(usize, u16, usize)>> {
-        let Some(end) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") else { return Ok(None) };
+        let Some(end) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") else {
+            return Ok(None);
+        };
         let head = std::str::from_utf8(&self.buffer[..end])?;
         let status = head.get(9..12).context("a status")?.parse()?;
         let length = head
@@ -76,8 +92,16 @@ impl Connection {
 /// CPU time of a process, with that of its children who have ended.
 pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit_once(')').context("a name")?.1.split_whitespace().collect();
-    let ticks: u64 = fields[11..15].iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .context("a name")?
+        .1
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields[11..15]
+        .iter()
+        .map(|field| field.parse::<u64>().unwrap_or(0))
+        .sum();
     Ok(Duration::from_millis(ticks * 10))
 }
 
@@ -86,9 +110,15 @@ pub fn cpu_of_tree(root: u32) -> anyhow::Result<Duration> {
     let mut total = cpu_of(root)?;
     for entry in std::fs::read_dir("/proc")? {
         let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+            continue;
+        };
+        let parent = stat
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
         if parent == Some(root) {
             total += cpu_of(pid).unwrap_or_default();
         }
@@ -98,15 +128,29 @@ pub fn cpu_of_tree(root: u32) -> anyhow::Result<Duration> {
 
 /// The Postgres server that a connection of the pool speaks to.
 pub async fn postmaster(pool: &sqlx::PgPool) -> anyhow::Result<u32> {
-    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(pool).await?;
+    let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(pool)
+        .await?;
     let stat = std::fs::read_to_string(format!("/proc/{backend}/stat"))?;
-    Ok(stat.rsplit_once(')').context("a name")?.1.split_whitespace().nth(1).context("a parent")?.parse()?)
+    Ok(stat
+        .rsplit_once(')')
+        .context("a name")?
+        .1
+        .split_whitespace()
+        .nth(1)
+        .context("a parent")?
+        .parse()?)
 }
 
 /// The median and the 99th percentile.
 pub fn quantiles(times: &mut [Duration]) -> (Duration, Duration) {
     times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+    let at = |share: usize| {
+        times
+            .get(times.len() * share / 100)
+            .copied()
+            .unwrap_or_default()
+    };
     (at(50), at(99))
 }
 

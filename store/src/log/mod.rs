@@ -9,6 +9,7 @@ mod batch;
 mod change;
 mod committer;
 mod entry;
+mod trim;
 mod write_other;
 mod write_room;
 mod write_state;
@@ -25,6 +26,7 @@ pub use self::change::{
     RedactedEvent, Relation, Replaced, RoomBatch, SOFT_FAILED, SentBy, StateStep, ToDevice,
 };
 pub use self::entry::{Entry, LogEntry};
+pub use self::trim::trim;
 use crate::ids::Position;
 use crate::{Store, StoreError};
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{collect, write_checkpoint};
 use crate::Store;
 use crate::ids::{RoomNid, StateRef};
-use crate::log::{Entry, Log, LogEntry};
+use crate::log::{self, Committed, Entry, LogEntry};
 
 /// State changes after which a room gets a checkpoint, at least; for large rooms it is half the
 /// size of the state, so that checkpoints cost a constant factor of what they save.
@@ -27,10 +28,7 @@ struct Count {
 }
 
 /// Runs until the log closes.
-pub async fn keep(store: Store, log: Log) {
-    let mut tail = log.tail();
-    // Holding the log would keep it open for ever.
-    drop(log);
+pub async fn keep(store: Store, mut tail: Receiver<Committed>) {
     let mut counts: HashMap<RoomNid, Count> = HashMap::new();
     let mut collected = (RoomNid(0), 0);
     let mut tick = tokio::time::interval(COLLECT_EVERY);
@@ -41,10 +39,21 @@ pub async fn keep(store: Store, log: Log) {
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             },
-            _ = tick.tick() => match collect(&store, collected).await {
-                Ok(next) => collected = next.unwrap_or((RoomNid(0), 0)),
-                Err(error) => tracing::warn!(%error, "collecting states"),
-            },
+            _ = tick.tick() => collected = tidy(&store, collected).await,
+        }
+    }
+}
+
+/// One bounded step of forgetting what nothing needs any more.
+async fn tidy(store: &Store, from: (RoomNid, i32)) -> (RoomNid, i32) {
+    if let Err(error) = log::trim(store).await {
+        tracing::warn!(%error, "trimming the log");
+    }
+    match collect(store, from).await {
+        Ok(next) => next.unwrap_or((RoomNid(0), 0)),
+        Err(error) => {
+            tracing::warn!(%error, "collecting states");
+            from
         }
     }
 }
