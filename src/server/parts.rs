@@ -60,6 +60,7 @@ pub async fn open(
     let mut background = JoinSet::new();
     let office = users.clone();
     background.spawn(async move { office.run().await });
+    background.spawn(causeway_store::state::keep(store.clone(), log.tail()));
     if let Some(handle) = &figures {
         background.spawn(metrics::keep_up(handle.clone()));
     }
