@@ -89,7 +89,7 @@ fn resolution(c: &mut Criterion) {
         let version = RoomVersion::find(&id.try_into().unwrap()).unwrap();
         let (room, left, right) = room(version);
         let (a, b) = (packed(&left), packed(&right));
-        let conflicts = split([a.iter().copied(), b.iter().copied()]);
+        let conflicts = split(&[&a, &b]);
         assert_eq!(conflicts.len(), 10);
         let mut common = left.clone();
         for conflict in &conflicts {
@@ -111,7 +111,7 @@ fn resolution(c: &mut Criterion) {
 
         let mut group = c.benchmark_group(format!("room version {id}, {} entries", a.len()));
         group.bench_function("split", |bench| {
-            bench.iter(|| split([black_box(&a).iter().copied(), b.iter().copied()]));
+            bench.iter(|| split(&[black_box(&a), &b]));
         });
         let question = |conflicts: Vec<causeway_events::resolve::Conflict<u32, Nid>>| {
             let fork = |state: &State| -> Vec<&Indexed> {
@@ -154,7 +154,7 @@ fn resolution(c: &mut Criterion) {
         });
         group.bench_function("all", |bench| {
             bench.iter(|| {
-                let conflicts = split([black_box(&a).iter().copied(), b.iter().copied()]);
+                let conflicts = split(&[black_box(&a), &b]);
                 resolve(version, &source, &question(conflicts)).unwrap()
             });
         });

@@ -141,39 +141,75 @@ pub fn resolve<S: ResolveSource>(
     }
 }
 
-/// Compares whole states: iterators over (key, event), sorted by key. Costs one step per entry
-/// and memory for the conflicts only.
-pub fn split<K, E, I>(states: impl IntoIterator<Item = I>) -> Vec<Conflict<K, E>>
+impl<K, E: Copy + Ord> Conflict<K, E> {
+    /// What the forks have for one key, `None` for nothing; no conflict if they agree. Where
+    /// states share structure, only the keys in which they differ need to be asked for.
+    pub fn of(key: K, entries: impl IntoIterator<Item = Option<E>>) -> Option<Self> {
+        let mut entries = entries.into_iter();
+        let first = entries.next()?;
+        let mut agree = true;
+        let mut events: Vec<E> = first.into_iter().collect();
+        for entry in entries {
+            agree &= entry == first;
+            events.extend(entry);
+        }
+        if agree {
+            return None;
+        }
+        events.sort_unstable();
+        events.dedup();
+        Some(Self { key, events })
+    }
+}
+
+/// Compares whole states: (key, event), sorted by key. Costs one comparison per entry, and memory
+/// for the conflicts only.
+pub fn split<K, E>(states: &[&[(K, E)]]) -> Vec<Conflict<K, E>>
 where
     K: Copy + Ord,
     E: Copy + Ord,
-    I: Iterator<Item = (K, E)>,
 {
-    let mut states: Vec<_> = states.into_iter().map(Iterator::peekable).collect();
-    let mut conflicts = Vec::new();
-    let mut here: Vec<E> = Vec::with_capacity(states.len());
+    let Some((first, others)) = states.split_first() else {
+        return Vec::new();
+    };
+    let mut keys: Vec<K> = Vec::new();
+    for other in others {
+        differing_keys(first, other, &mut keys);
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let entry = |state: &[(K, E)], key: K| {
+        state
+            .binary_search_by_key(&key, |(key, _)| *key)
+            .ok()
+            .map(|at| state[at].1)
+    };
+    keys.into_iter()
+        .filter_map(|key| Conflict::of(key, states.iter().map(|state| entry(state, key))))
+        .collect()
+}
+
+/// Adds the keys for which two sorted states have different events.
+fn differing_keys<'a, K: Copy + Ord, E: Copy + Eq>(
+    mut a: &'a [(K, E)],
+    mut b: &'a [(K, E)],
+    keys: &mut Vec<K>,
+) {
     loop {
-        let Some(key) = states
-            .iter_mut()
-            .filter_map(|s| s.peek().map(|(key, _)| *key))
-            .min()
-        else {
-            return conflicts;
+        let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        (a, b) = (&a[same..], &b[same..]);
+        let key = match (a.first(), b.first()) {
+            (None, None) => return,
+            (Some((key, _)), None) | (None, Some((key, _))) => *key,
+            (Some((a, _)), Some((b, _))) => *a.min(b),
         };
-        here.clear();
-        for state in &mut states {
-            if let Some((_, event)) = state.next_if(|(at, _)| *at == key) {
-                here.push(event);
+        keys.push(key);
+        for state in [&mut a, &mut b] {
+            if let Some(((first, _), rest)) = state.split_first()
+                && *first == key
+            {
+                *state = rest;
             }
-        }
-        let agree = here.len() == states.len() && here.iter().all(|event| *event == here[0]);
-        if !agree {
-            here.sort_unstable();
-            here.dedup();
-            conflicts.push(Conflict {
-                key,
-                events: here.clone(),
-            });
         }
     }
 }

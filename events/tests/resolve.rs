@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use causeway_events::RoomVersion;
+use causeway_events::resolve::Conflict;
 use proptest::prelude::*;
 use sim::{Nid, Room, State, Step};
 
@@ -38,6 +39,23 @@ fn forks(room: &Room, picks: &[usize]) -> Vec<State> {
         .collect()
 }
 
+/// The keys on which the forks disagree, straight from the definition.
+fn split_by_definition(forks: &[State]) -> Vec<Conflict<u32, Nid>> {
+    let keys: BTreeSet<u32> = forks.iter().flat_map(|fork| fork.keys().copied()).collect();
+    let mut conflicts = Vec::new();
+    for key in keys {
+        let entries: BTreeSet<Option<Nid>> =
+            forks.iter().map(|fork| fork.get(&key).copied()).collect();
+        if entries.len() > 1 {
+            conflicts.push(Conflict {
+                key,
+                events: entries.into_iter().flatten().collect(),
+            });
+        }
+    }
+    conflicts
+}
+
 thread_local! {
     /// Resolutions that had something to decide, and ones that changed the question's outcome.
     static DECIDED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
@@ -53,6 +71,7 @@ fn check(version: RoomVersion, steps: &[Step], picks: &[Vec<usize>]) -> Result<(
         if forks.len() < 2 {
             continue;
         }
+        prop_assert_eq!(sim::split_states(&forks), split_by_definition(&forks));
         let (answer, common) = room.ask(&forks);
         let walked: BTreeSet<Nid> = room.walked_difference(&forks);
         let indexed: BTreeSet<Nid> = room

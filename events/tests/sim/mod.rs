@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use causeway_events::auth_index::{self, Coverage, Indexed, Place};
-use causeway_events::resolve::{Answer, Found, Question, ResolveSource, resolve, split};
+use causeway_events::resolve::{Answer, Conflict, Found, Question, ResolveSource, resolve, split};
 use causeway_events::{Draft, Pdu, Placement, RoomVersion, ServerKey, auth};
 use ruma::events::StateEventType;
 use ruma::room_version_rules::StateResolutionVersion;
@@ -182,7 +182,7 @@ impl Room {
         let mut after = before;
         let mut indexed = None;
         if let Some(state_key) = pdu.state_key() {
-            let key = self.key_number(&pdu.event_type().to_owned(), &state_key.to_owned());
+            let key = self.key_number(pdu.event_type(), state_key);
             indexed = Some(self.index_entry(&pdu));
             after.insert(key, number);
         }
@@ -227,7 +227,7 @@ impl Room {
 
     /// The answer, and what all forks agree on.
     pub fn ask(&self, forks: &[State]) -> (Answer<u32, Nid>, State) {
-        let conflicts = split(forks.iter().map(|fork| fork.iter().map(|(k, e)| (*k, *e))));
+        let conflicts = split_states(forks);
         let mut common = forks[0].clone();
         for conflict in &conflicts {
             common.remove(&conflict.key);
@@ -273,10 +273,7 @@ impl Room {
         found
     }
 
-    fn indexed_subgraph(
-        &self,
-        conflicts: &[causeway_events::resolve::Conflict<u32, Nid>],
-    ) -> Vec<Nid> {
+    fn indexed_subgraph(&self, conflicts: &[Conflict<u32, Nid>]) -> Vec<Nid> {
         let conflicted: Vec<Nid> = conflicts.iter().flat_map(|c| c.events.clone()).collect();
         auth_index::conflicted_subgraph(&conflicted, |n| {
             Some((self.index[n].clone().unwrap(), self.auth_numbers(n)))
@@ -376,6 +373,14 @@ impl Room {
             })
             .collect()
     }
+}
+
+pub fn split_states(forks: &[State]) -> Vec<Conflict<u32, Nid>> {
+    let packed: Vec<Vec<(u32, Nid)>> = forks
+        .iter()
+        .map(|fork| fork.iter().map(|(k, e)| (*k, *e)).collect())
+        .collect();
+    split(&packed.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 pub struct Source<'a> {
