@@ -8,6 +8,7 @@ mod cli;
 mod client;
 #[allow(dead_code)]
 mod config;
+mod control;
 #[allow(dead_code)]
 mod server;
 

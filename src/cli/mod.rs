@@ -7,6 +7,7 @@
 mod check_config;
 mod completions;
 mod generate_config;
+mod user;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -38,6 +39,9 @@ struct Arguments {
 enum Command {
     /// Run the server (also without any command)
     Serve,
+    /// Make, list and close accounts, with or without a running server
+    #[command(subcommand)]
+    User(user::Command),
     /// Read the settings and say what is wrong with them
     CheckConfig,
     /// Print a settings file with every key, its meaning and its default
@@ -60,7 +64,10 @@ pub fn main() -> ExitCode {
             check_config::run(&settings, file.as_deref());
             Ok(())
         }),
-        Command::Serve => with(settings(), |settings| wait_for(server::run::run(settings))),
+        Command::User(command) => with(settings(), |settings| {
+            wait_for(user::run(settings, command))
+        }),
+        Command::Serve => with(settings(), |settings| wait_for(server::run(settings))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

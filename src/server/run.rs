@@ -19,6 +19,7 @@ use super::front::Front;
 use super::parts::{self, Parts};
 use super::{logging, metrics, router, tls};
 use crate::config::Settings;
+use crate::control;
 
 /// How long the log may take to write what was handed to it, when the server stops.
 const LOG_GRACE: Duration = Duration::from_secs(30);
@@ -111,6 +112,7 @@ impl Server {
         let secure = bind(&settings.listen.tls_address).await?;
         let addresses = local_addresses(&plain)?;
         let tls_addresses = local_addresses(&secure)?;
+        drain.spawn(control::listen(parts.state.clone()));
         for listener in plain {
             drain.spawn(connections.clone().serve(listener, None));
         }

@@ -1,8 +1,6 @@
 use std::{
     fs,
-    io::{BufRead, BufReader},
     os::unix::fs::{MetadataExt, PermissionsExt},
-    process::{Command, Stdio},
 };
 
 use super::*;
@@ -37,44 +35,6 @@ async fn run(postgres: &ManagedPostgres, statement: &'static str) {
         .await
         .unwrap();
     connection.close().await.unwrap();
-}
-
-/// Not a test: another server, as a process that can be killed. Run by the tests below.
-#[tokio::test]
-#[ignore = "the other process of the tests that kill a server"]
-async fn another_server() {
-    let dir = PathBuf::from(std::env::var_os("CAUSEWAY_TEST_MANAGED_DIR").unwrap());
-    let postgres = ManagedPostgres::start(&settings(&dir)).await.unwrap();
-    run(
-        &postgres,
-        "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)",
-    )
-    .await;
-    println!("ready {}", postgres.pid());
-    std::future::pending::<()>().await;
-}
-
-/// Starts [`another_server`] and waits until it has written; gives the id of its Postgres.
-fn start_another_server(dir: &Path) -> (std::process::Child, u32) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            "managed::mod_test::another_server",
-            "--nocapture",
-        ])
-        .env("CAUSEWAY_TEST_MANAGED_DIR", dir)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let said = |line: String| {
-        line.split("ready ")
-            .nth(1)
-            .map(|pid| pid.trim().parse().unwrap())
-    };
-    let pid = lines.map_while(Result::ok).find_map(said).unwrap();
-    (child, pid)
 }
 
 #[tokio::test]
@@ -145,30 +105,6 @@ async fn two_servers_in_one_folder_refuse_each_other() {
     );
     first.stop().await;
     assert_eq!(ManagedPostgres::find_running(dir.path()).unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_killed_server_leaves_a_cluster_that_starts_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let (mut server, postgres) = start_another_server(dir.path());
-    let refused = ManagedPostgres::start(&settings(dir.path()))
-        .await
-        .unwrap_err();
-    assert!(
-        refused
-            .to_string()
-            .contains(&format!("process {}", server.id())),
-        "{refused}"
-    );
-    server.kill().unwrap();
-    server.wait().unwrap();
-
-    let again = ManagedPostgres::start(&settings(dir.path())).await.unwrap();
-    // what nobody waited for may stay as a number, but it has no working directory any more
-    let works = fs::read_link(format!("/proc/{postgres}/cwd")).is_ok();
-    assert!(!works, "the Postgres of the killed server outlived it");
-    assert_eq!(number(&again, "SELECT n FROM kept").await, 7);
-    again.stop().await;
 }
 
 #[tokio::test]
