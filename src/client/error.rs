@@ -4,17 +4,19 @@
 //! full), so that "which error becomes which `M_` code" has one place to look.
 //! Specification: client-server API, "Standard error response".
 
+mod media;
 mod rooms;
 mod store;
+mod users;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use causeway_users::uia::Challenge;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-use ruma::api::client::uiaa::UiaaInfo;
 use serde_json::{Map, Value};
 
 /// What a client is told when its request fails.
@@ -31,7 +33,7 @@ pub enum ApiError {
         retry_after: Duration,
     },
     /// User-interactive authentication is needed, or its next stage is (401).
-    Uiaa(Box<UiaaInfo>),
+    Uiaa(Box<Challenge>),
     /// This server failed. The cause is logged once, when the answer is made, and never sent: the
     /// client sees `M_UNKNOWN` (500).
     Internal(anyhow::Error),

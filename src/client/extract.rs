@@ -16,7 +16,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use ruma::api::error::{DeserializationError, FromHttpRequestError};
 use ruma::api::{IncomingRequest, IncomingRequestExt};
-use ruma::{OwnedDeviceId, OwnedUserId};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use serde::de::IgnoredAny;
 
 use super::body;
@@ -107,6 +107,20 @@ pub struct Session {
     pub is_guest: bool,
     /// Whether the user administers this server.
     pub is_admin: bool,
+}
+
+impl Session {
+    /// Checks that the path names the user who speaks: nobody acts for others.
+    ///
+    /// # Errors
+    /// `M_FORBIDDEN`.
+    pub fn must_be(&self, user_id: &UserId) -> Result<(), ApiError> {
+        if self.user_id == *user_id {
+            Ok(())
+        } else {
+            Err(ApiError::forbidden("You cannot act for other users"))
+        }
+    }
 }
 
 /// Why an access token is refused.

@@ -3,13 +3,27 @@
 //! Start reading at [`router`]; [`extract`] is what handlers take, [`error`] what they fail with,
 //! [`answer`] what they give.
 
+pub mod account;
+pub mod account_data;
 pub mod answer;
 pub mod body;
 pub mod capabilities;
+pub mod device;
+pub mod directory_user;
 pub mod error;
 pub mod extract;
+pub mod filter;
+pub mod json_body;
+pub mod media;
 pub mod message;
+pub mod openid;
+pub mod profile;
+pub mod push;
 pub mod receipt;
+pub mod report;
 pub mod router;
+pub mod session;
+pub mod third_party;
+pub mod uia;
 pub mod versions;
 pub mod well_known;

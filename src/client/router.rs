@@ -5,8 +5,13 @@
 //! the request against a rate limit. Who speaks is proved by the handler's `Session` argument.
 
 use axum::routing::MethodFilter;
+use ruma::api::Metadata;
+use ruma::api::path_builder::PathBuilder;
 
-use super::{capabilities, message, receipt, versions, well_known};
+use super::{
+    account, account_data, capabilities, device, directory_user, filter, media, message, openid,
+    profile, push, receipt, report, session, third_party, versions, well_known,
+};
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
 use crate::server::routes::Routes;
@@ -19,7 +24,15 @@ const GUESTS: Access = Access::GUESTS;
 pub fn routes() -> Routes<AppState> {
     let routes = discovery(Routes::default());
     let routes = messages(routes);
-    reading(routes)
+    let routes = reading(routes);
+    let routes = accounts(routes);
+    let routes = sessions(routes);
+    let routes = devices(routes);
+    let routes = profiles(routes);
+    let routes = own_data(routes);
+    let routes = push_rules(routes);
+    let routes = people(routes);
+    media::routes::add(routes)
 }
 
 fn discovery(routes: Routes<AppState>) -> Routes<AppState> {
@@ -46,4 +59,139 @@ fn reading(routes: Routes<AppState>) -> Routes<AppState> {
     routes
         .ruma(USERS, receipt::set)
         .ruma(USERS, receipt::set_markers)
+}
+
+fn accounts(routes: Routes<AppState>) -> Routes<AppState> {
+    use account::third_party_ids as ids;
+    routes
+        .ruma(USERS.limited(Action::Register), account::register)
+        .ruma(USERS, account::available)
+        .ruma(USERS, account::token_validity)
+        .at(
+            MethodFilter::GET,
+            "/_synapse/admin/v1/register",
+            USERS,
+            account::nonce,
+        )
+        .at(
+            MethodFilter::POST,
+            "/_synapse/admin/v1/register",
+            USERS,
+            account::register_with_secret,
+        )
+        .ruma(GUESTS, account::whoami)
+        .ruma(USERS, account::change_password)
+        .ruma(USERS, account::deactivate)
+        .ruma(USERS, ids::list)
+        .ruma(USERS, ids::add)
+        .at(
+            MethodFilter::POST,
+            "/_matrix/client/v3/account/3pid",
+            USERS,
+            ids::add_deprecated,
+        )
+        .at(
+            MethodFilter::POST,
+            "/_matrix/client/r0/account/3pid",
+            USERS,
+            ids::add_deprecated,
+        )
+        .ruma(USERS, ids::bind)
+        .ruma(USERS, ids::delete)
+        .ruma(USERS, ids::unbind)
+        .ruma(USERS, ids::email_token)
+        .ruma(USERS, ids::msisdn_token)
+        .ruma(USERS, ids::register_email_token)
+        .ruma(USERS, ids::register_msisdn_token)
+        .ruma(USERS, ids::password_email_token)
+        .ruma(USERS, ids::password_msisdn_token)
+}
+
+fn sessions(routes: Routes<AppState>) -> Routes<AppState> {
+    let login = USERS.limited(Action::Login);
+    routes
+        .ruma(USERS, session::flows)
+        .at(
+            MethodFilter::POST,
+            "/_matrix/client/v3/login",
+            login,
+            session::login,
+        )
+        .at(
+            MethodFilter::POST,
+            "/_matrix/client/r0/login",
+            login,
+            session::login,
+        )
+        .ruma(USERS, session::login_token)
+        .ruma(USERS.limited(Action::Login), session::refresh)
+        .ruma(GUESTS, session::logout)
+        .ruma(GUESTS, session::logout_all)
+}
+
+fn devices(routes: Routes<AppState>) -> Routes<AppState> {
+    routes
+        .ruma(GUESTS, device::list)
+        .ruma(GUESTS, device::get)
+        .ruma(GUESTS, device::rename)
+        .ruma(USERS, device::delete)
+        .ruma(USERS, device::delete_many)
+}
+
+fn profiles(routes: Routes<AppState>) -> Routes<AppState> {
+    let routes = routes
+        .ruma(GUESTS, profile::get)
+        .ruma(GUESTS, profile::get_field)
+        .ruma(GUESTS, profile::delete_field);
+    let set = ruma::api::client::profile::set_profile_field::v3::Request::PATH_BUILDER;
+    set.all_paths().fold(routes, |routes, path| {
+        routes.at(MethodFilter::PUT, path, GUESTS, profile::set_field)
+    })
+}
+
+fn own_data(routes: Routes<AppState>) -> Routes<AppState> {
+    routes
+        .ruma(USERS, account_data::global::get)
+        .ruma(USERS, account_data::global::set)
+        .ruma(USERS, account_data::room::get)
+        .ruma(USERS, account_data::room::set)
+        .ruma(USERS, account_data::tags::list)
+        .ruma(USERS, account_data::tags::set)
+        .ruma(USERS, account_data::tags::delete)
+        .ruma(GUESTS, filter::create)
+        .ruma(GUESTS, filter::get)
+}
+
+fn push_rules(routes: Routes<AppState>) -> Routes<AppState> {
+    let v3 = "/_matrix/client/v3/pushrules";
+    let global = "/_matrix/client/v3/pushrules/global";
+    routes
+        .ruma_also_at(GUESTS, &[v3], push::rules::all)
+        .ruma_also_at(GUESTS, &[global], push::rules::global)
+        .ruma(USERS, push::rules::get)
+        .ruma(USERS, push::rules::put)
+        .ruma(USERS, push::rules::delete)
+        .ruma(USERS, push::rule_parts::actions)
+        .ruma(USERS, push::rule_parts::set_actions)
+        .ruma(USERS, push::rule_parts::enabled)
+        .ruma(USERS, push::rule_parts::set_enabled)
+        .ruma(USERS, push::pushers::list)
+        .ruma(USERS, push::pushers::set)
+}
+
+fn people(routes: Routes<AppState>) -> Routes<AppState> {
+    routes
+        .ruma(USERS, report::room)
+        .ruma(USERS, report::event)
+        .ruma(USERS, report::user)
+        .ruma(USERS.limited(Action::Search), directory_user::search)
+        .ruma(USERS, openid::request_token)
+        .at(
+            MethodFilter::GET,
+            "/_matrix/federation/v1/openid/userinfo",
+            USERS,
+            openid::user_info,
+        )
+        .ruma(USERS, third_party::protocols)
+        .ruma(USERS, third_party::turn_server)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use causeway_events::RoomVersion;
+use causeway_media::{Media, MediaSettings};
 use causeway_rooms::{RoomSettings, Rooms};
 use causeway_store::{Clock, Log, Store, signing_keys};
 use causeway_users::password::HashCost;
@@ -57,6 +58,14 @@ pub async fn open(
         clock.clone(),
         user_settings(settings),
     );
+    let media = MediaSettings {
+        server_name: settings.server.name.clone(),
+        dir: settings.media_dir(),
+        max_upload_bytes: settings.media.max_upload_bytes,
+    };
+    let media = Media::open(store.clone(), clock.clone(), media)
+        .await
+        .context("the folder of media cannot be used")?;
     let mut background = JoinSet::new();
     let office = users.clone();
     background.spawn(async move { office.run().await });
@@ -78,6 +87,7 @@ pub async fn open(
         entrance,
         authenticator: Arc::new(users.clone()),
         users,
+        media,
         rooms,
         store: store.clone(),
         log,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use causeway_media::Media;
 use causeway_rooms::Rooms;
 use causeway_store::{Clock, Log, Store};
 use causeway_users::Users;
@@ -25,6 +26,8 @@ pub struct AppState {
     pub authenticator: Authenticator,
     /// Accounts, sessions, devices.
     pub users: Users,
+    /// Uploaded files.
+    pub media: Media,
     /// Rooms: writing and reading.
     pub rooms: Rooms,
     /// The time.

@@ -151,8 +151,10 @@ fn put(
     after: Option<&str>,
 ) -> Result<(), PushRuleError> {
     let (kind, rule_id) = (rule.kind(), rule.rule_id().to_owned());
-    // A rule that moves is taken out first: it cannot stand before or after itself, and its
-    // place is counted without it.
+    if before == Some(&*rule_id) || after == Some(&*rule_id) {
+        return Err(InsertPushRuleError::UnknownRuleId.into());
+    }
+    // A rule that moves is taken out first, so that its place is counted without it.
     let moves = before.is_some() || after.is_some();
     let mut was_enabled = true;
     if moves && let Some(old) = rules.get(kind.clone(), &rule_id) {

@@ -1,0 +1,22 @@
+use axum::extract::State;
+use causeway_users::Users;
+use ruma::api::client::account::ThirdPartyIdRemovalStatus;
+use ruma::api::client::account::deactivate::v3::{Request, Response};
+
+use crate::client::answer::Answer;
+use crate::client::error::ApiError;
+use crate::client::extract::{Ruma, Session};
+use crate::client::uia;
+
+/// `POST /_matrix/client/v3/account/deactivate`
+pub async fn deactivate(
+    State(users): State<Users>,
+    session: Session,
+    Ruma(request): Ruma<Request>,
+) -> Result<Answer<Response>, ApiError> {
+    let passed = uia::confirm(&users, &session, "deactivate", request.auth.as_ref()).await?;
+    users.deactivate(&session.user_id, request.erase).await?;
+    users.finish_uia(&passed).await?;
+    // There are no third-party ids, so all of them are unbound.
+    Ok(Answer(Response::new(ThirdPartyIdRemovalStatus::Success)))
+}

@@ -1,0 +1,18 @@
+//! Accounts: registration, passwords, the end.
+
+mod available;
+mod deactivate;
+mod password;
+mod register;
+mod shared_secret;
+pub mod third_party_ids;
+mod token_validity;
+mod whoami;
+
+pub use available::available;
+pub use deactivate::deactivate;
+pub use password::change_password;
+pub use register::{answer as register_answer, register};
+pub use shared_secret::{nonce, register_with_secret};
+pub use token_validity::token_validity;
+pub use whoami::whoami;

@@ -1,0 +1,5 @@
+//! The user directory.
+
+mod search;
+
+pub use search::search;

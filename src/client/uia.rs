@@ -1,0 +1,33 @@
+//! Handlers that need user-interactive authentication ask for it here.
+
+use causeway_users::Users;
+use causeway_users::uia::{Flows, Passed, Purpose, Stage, Verdict};
+use ruma::api::client::uiaa::AuthData;
+use serde_json::json;
+
+use super::error::ApiError;
+use super::extract::Session;
+
+/// Has the user of `session` give their password once more, for `action` (which names its target
+/// too: an authentication serves one action only). Call [`Users::finish_uia`] with the result
+/// when the action is done.
+///
+/// # Errors
+/// The 401 that asks for the password.
+pub async fn confirm(
+    users: &Users,
+    session: &Session,
+    action: &str,
+    auth: Option<&AuthData>,
+) -> Result<Passed, ApiError> {
+    let purpose = Purpose {
+        action,
+        user_id: Some(&session.user_id),
+        flows: Flows::one([Stage::Password]),
+        request: json!({}),
+    };
+    match users.authenticate_for(purpose, auth).await? {
+        Verdict::Passed(passed) => Ok(passed),
+        Verdict::Challenged(challenge) => Err(challenge.into()),
+    }
+}
