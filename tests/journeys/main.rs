@@ -1,13 +1,29 @@
 //! Journeys: real clients' ways through the whole house, against the real server in a process
 //! of its own. Each request and each answer is held against the specification's schemas.
 
+mod account_data;
+mod accounts;
+mod bad_input;
+mod bad_rooms;
+mod crash;
 mod creating;
+mod devices;
+mod directory;
+mod ephemeral;
+mod filters;
 mod gaps;
 mod history;
 mod knocking;
+mod lazy;
 mod membership;
+mod operating;
 mod people;
+mod profiles;
+mod queries;
 mod relations;
+mod sessions;
+mod spaces;
 mod state;
 mod sync;
+mod upgrade;
 mod visibility;
