@@ -30,10 +30,9 @@ async fn names_are_checked_before_and_after() {
     let long = "x".repeat(260);
     register(&long).fails(400, "M_INVALID_USERNAME").await;
     // Clients may write the name as they like; it is one name.
-    let upper = server
-        .client()
-        .register_with(json!({"username": "BOB", "password": PASSWORD}));
-    assert_eq!(upper.await["user_id"], server.user_id("bob"));
+    let body = json!({"username": "BOB", "password": PASSWORD});
+    let upper = server.client().register_with(body).await;
+    assert_eq!(upper["user_id"], server.user_id("bob"));
     let weak = json!({"username": "carol", "password": "x"});
     let reply = server.client().post(v3(&["register"]), weak).reply().await;
     assert_eq!(

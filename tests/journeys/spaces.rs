@@ -17,12 +17,11 @@ async fn adopt(who: &TestClient, parent: &str, child: &str, more: Value) {
     who.set_state(parent, "m.space.child", child, content).await;
 }
 
-fn rooms(answer: &Value) -> Vec<String> {
+fn rooms(answer: &Value) -> Vec<&str> {
     let rooms = answer["rooms"].as_array().expect("rooms");
     rooms
         .iter()
-        .filter_map(|r| r["room_id"].as_str())
-        .map(str::to_owned)
+        .filter_map(|room| room["room_id"].as_str())
         .collect()
 }
 
@@ -82,7 +81,7 @@ async fn a_space_shows_what_one_may_enter() {
             call = call.query("from", token);
         }
         let page = call.await;
-        paged.extend(rooms(&page));
+        paged.extend(rooms(&page).iter().map(ToString::to_string));
         let Some(next) = page["next_batch"].as_str() else {
             break;
         };
