@@ -15,6 +15,7 @@ pub mod rooms;
 pub mod signing_keys;
 pub mod state;
 pub mod sync;
+pub mod timeline;
 pub mod users;
 
 pub use clock::Clock;
