@@ -58,7 +58,9 @@ impl Reader {
         rows.extend(later.rows);
         let first = rows.iter().filter_map(|row| row.place).min();
         let last = rows.iter().filter_map(|row| row.place).max();
-        let newest = rows.iter().filter(|row| row.place == last && last > Some(place));
+        let newest = rows
+            .iter()
+            .filter(|row| row.place == last && last > Some(place));
         let state_at = newest.map(|row| row.state).next().unwrap_or(event.state);
         let shown = self.show(&room, asker, &rows, filter).await?;
         let state = if filter.lazy_load_members {

@@ -1,7 +1,7 @@
 //! What a room is to the one who asks: the first query of every read.
 
-use causeway_events::visibility::Visibility;
 use causeway_events::RoomVersion;
+use causeway_events::visibility::Visibility;
 use causeway_store::log::Membership;
 use causeway_store::timeline::{Access, Departure, RoomToken, find_access, find_departure};
 use causeway_store::{RoomNid, RoomPlace, StateRef, StoreError};

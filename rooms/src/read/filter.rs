@@ -68,16 +68,22 @@ impl EventFilter {
     /// Whether events of this room pass.
     pub fn passes_room(&self, room: &RoomId) -> bool {
         let is = |id: &String| id == room.as_str();
-        self.rooms.as_ref().is_none_or(|rooms| rooms.iter().any(is)) && !self.not_rooms.iter().any(is)
+        self.rooms.as_ref().is_none_or(|rooms| rooms.iter().any(is))
+            && !self.not_rooms.iter().any(is)
     }
 
     /// Whether an event passes, its place in a room and what relates to it apart.
     pub fn passes(&self, event_type: &str, sender: &UserId, has_url: bool) -> bool {
         let is = |id: &String| id == sender.as_str();
         let fits = |pattern: &String| matches_pattern(pattern, event_type);
-        self.types.as_ref().is_none_or(|types| types.iter().any(fits))
+        self.types
+            .as_ref()
+            .is_none_or(|types| types.iter().any(fits))
             && !self.not_types.iter().any(fits)
-            && self.senders.as_ref().is_none_or(|senders| senders.iter().any(is))
+            && self
+                .senders
+                .as_ref()
+                .is_none_or(|senders| senders.iter().any(is))
             && !self.not_senders.iter().any(is)
             && self.contains_url.is_none_or(|wanted| wanted == has_url)
     }

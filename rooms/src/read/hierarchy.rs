@@ -102,9 +102,7 @@ impl Reader {
             Some(from) => offset_of(from, &mark)?,
         };
         let limit = usize::try_from(bounded(query.limit, DEFAULT_ROOMS).max(1)).unwrap_or(1);
-        let mut tree = self
-            .tree(space, query.suggested_only, depth, user)
-            .await?;
+        let mut tree = self.tree(space, query.suggested_only, depth, user).await?;
         let order = tree.depth_first(space.as_str(), depth);
         if order.is_empty() {
             return Err(ReadError::Forbidden);
@@ -243,7 +241,8 @@ impl Child {
             .as_ref()
             .and_then(|order| order.as_str())
             .filter(|order| {
-                order.len() <= MAX_ORDER_LETTERS && order.bytes().all(|b| (0x20..=0x7e).contains(&b))
+                order.len() <= MAX_ORDER_LETTERS
+                    && order.bytes().all(|b| (0x20..=0x7e).contains(&b))
             });
         Some(Self {
             sort: (

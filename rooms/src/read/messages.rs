@@ -46,7 +46,10 @@ pub struct Chunk {
     pub state: Vec<String>,
 }
 
-pub(super) fn token(text: Option<&str>, name: &'static str) -> Result<Option<RoomToken>, ReadError> {
+pub(super) fn token(
+    text: Option<&str>,
+    name: &'static str,
+) -> Result<Option<RoomToken>, ReadError> {
     text.filter(|text| !text.is_empty())
         .map(|text| text.parse().map_err(|_| ReadError::BadToken(name)))
         .transpose()
@@ -166,7 +169,10 @@ impl Reader {
         state: StateRef,
         shown: &[Shown],
     ) -> Result<Vec<String>, ReadError> {
-        let senders: BTreeSet<&str> = shown.iter().map(|event| event.pdu.sender().as_str()).collect();
+        let senders: BTreeSet<&str> = shown
+            .iter()
+            .map(|event| event.pdu.sender().as_str())
+            .collect();
         let pairs: Vec<_> = senders
             .into_iter()
             .map(|sender| ("m.room.member", sender))

@@ -62,8 +62,14 @@ impl Reader {
         self.visible_event(&room, event_id, asker).await?;
         let end = room.end_token();
         let (start, stop) = match query.direction {
-            Direction::Backward => (from.map_or(end, |from| from.min(end)), to.unwrap_or(RoomToken::START)),
-            Direction::Forward => (from.unwrap_or(RoomToken::START), to.map_or(end, |to| to.min(end))),
+            Direction::Backward => (
+                from.map_or(end, |from| from.min(end)),
+                to.unwrap_or(RoomToken::START),
+            ),
+            Direction::Forward => (
+                from.unwrap_or(RoomToken::START),
+                to.map_or(end, |to| to.min(end)),
+            ),
         };
         let asked = RelationQuery {
             room: room.nid,
@@ -109,8 +115,15 @@ impl Reader {
         let participant = participated.then_some(&*asker.user);
         let limit = bounded(limit, DEFAULT_RELATED).max(1);
         let store = &self.store;
-        let mut threads =
-            thread_roots(store, room.nid, before, participant, &room.ignored, limit + 1).await?;
+        let mut threads = thread_roots(
+            store,
+            room.nid,
+            before,
+            participant,
+            &room.ignored,
+            limit + 1,
+        )
+        .await?;
         let wanted = usize::try_from(limit).unwrap_or(0);
         let is_more = threads.len() > wanted;
         threads.truncate(wanted);
