@@ -17,6 +17,7 @@ use ruma::{OwnedUserId, ServerName, UserId};
 
 pub mod account_data;
 pub mod accounts;
+mod background;
 pub mod devices;
 pub mod directory;
 pub mod filters;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use causeway_store::StoreError;
 use causeway_store::users::devices::{self, MAX_SEEN_BATCH, Seen};
@@ -13,9 +12,6 @@ use crate::Users;
 
 /// A device's sight is written again only after this time, in milliseconds.
 pub(crate) const SEEN_EVERY_MS: u64 = 60_000;
-
-/// Time between two writes.
-const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
 /// Most devices that wait to be written. More than that in one interval are written later, when
 /// they are seen again.
@@ -52,19 +48,6 @@ impl LastSeen {
 }
 
 impl Users {
-    /// Does the office's work in the background until it is dropped: writes when devices were
-    /// last seen.
-    pub async fn run(&self) {
-        let mut tick = tokio::time::interval(FLUSH_EVERY);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            if let Err(error) = self.flush_seen().await {
-                tracing::warn!(%error, "the last sights of devices were not written");
-            }
-        }
-    }
-
     /// Writes when devices were last seen, now. To be called once more when the server stops.
     ///
     /// # Errors

@@ -295,6 +295,11 @@ impl Users {
         Ok(())
     }
 
+    /// Looks every token up again from now on.
+    pub(crate) fn forget_sessions(&self) {
+        self.0.sessions.0.clear();
+    }
+
     /// Takes notice that a session ended, perhaps on another node.
     pub fn session_ended(&self, user_id: &UserId, device_id: &DeviceId) {
         let other =
