@@ -5,6 +5,7 @@
 //! Specification: client-server API, "Standard error response".
 
 mod media;
+mod reading;
 mod rooms;
 mod store;
 mod users;

@@ -10,7 +10,8 @@ use ruma::api::path_builder::PathBuilder;
 
 use super::{
     account, account_data, capabilities, device, directory_user, filter, media, message, openid,
-    profile, push, receipt, report, session, third_party, versions, well_known,
+    profile, push, receipt, relation, report, session, space, state, third_party, versions,
+    well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -56,7 +57,35 @@ fn messages(routes: Routes<AppState>) -> Routes<AppState> {
 }
 
 fn reading(routes: Routes<AppState>) -> Routes<AppState> {
+    let state = [
+        "/_matrix/client/v3/rooms/{room_id}/state/{event_type}",
+        "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/",
+        "/_matrix/client/r0/rooms/{room_id}/state/{event_type}",
+        "/_matrix/client/r0/rooms/{room_id}/state/{event_type}/",
+    ];
+    let summary = [
+        "/_matrix/client/unstable/im.nheko.summary/summary/{room_id_or_alias}",
+        "/_matrix/client/v1/rooms/{room_id_or_alias}/summary",
+    ];
     routes
+        .ruma(GUESTS, message::list)
+        .ruma(GUESTS, message::context)
+        .ruma(GUESTS, message::event)
+        .ruma(GUESTS, message::near)
+        .ruma(GUESTS, relation::list)
+        .ruma(GUESTS, relation::list_of_kind)
+        .ruma(GUESTS, relation::list_of_kind_and_type)
+        .ruma(GUESTS, relation::threads)
+        .ruma(GUESTS, state::list)
+        .ruma_also_at(GUESTS, &state, state::get)
+        .ruma(GUESTS, state::members)
+        .ruma(GUESTS, state::joined_members)
+        .ruma(GUESTS, state::joined_rooms)
+        .ruma(GUESTS, state::aliases)
+        .ruma(GUESTS, state::public_rooms)
+        .ruma(GUESTS, state::public_rooms_filtered)
+        .ruma(GUESTS, space::hierarchy)
+        .ruma_also_at(GUESTS, &summary, space::summary)
         .ruma(USERS, receipt::set)
         .ruma(USERS, receipt::set_markers)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use causeway_media::Media;
 use causeway_rooms::Rooms;
+use causeway_rooms::read::Reader;
 use causeway_store::{Clock, Log, Store};
 use causeway_users::Users;
 
@@ -40,4 +41,11 @@ pub struct AppState {
     pub drain: Drain,
     /// Figures for Prometheus, if they are served.
     pub figures: Option<Figures>,
+}
+
+impl FromRef<AppState> for Reader {
+    fn from_ref(state: &AppState) -> Self {
+        let server_name = state.rooms.server_name().to_owned();
+        Self::new(state.store.clone(), server_name, state.clock.clone())
+    }
 }

@@ -40,6 +40,11 @@ impl Room {
         self.membership == Some(Membership::Join)
     }
 
+    /// Whether the room's history is open to everybody now.
+    pub fn is_world_readable(&self) -> bool {
+        self.is_world_readable
+    }
+
     /// The state that the user may see: the current one, or the one they left behind.
     pub(super) fn visible_state(&self) -> Option<StateRef> {
         match self.departure {

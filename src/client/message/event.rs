@@ -1,0 +1,21 @@
+use axum::Json;
+use axum::extract::State;
+use causeway_rooms::read::Reader;
+use ruma::api::client::room::get_room_event::v3::Request;
+use serde_json::value::RawValue;
+
+use crate::client::error::ApiError;
+use crate::client::extract::{Ruma, Session};
+use crate::client::room_json::{asker, raw_event};
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/event/{eventId}`.
+pub async fn event(
+    State(reader): State<Reader>,
+    session: Session,
+    Ruma(request): Ruma<Request>,
+) -> Result<Json<Box<RawValue>>, ApiError> {
+    let event = reader
+        .event(&request.room_id, &request.event_id, &asker(session))
+        .await?;
+    raw_event(event).map(Json)
+}

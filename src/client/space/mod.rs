@@ -1,0 +1,7 @@
+//! Spaces and summaries of rooms.
+
+mod hierarchy;
+mod summary;
+
+pub use hierarchy::hierarchy;
+pub use summary::summary;

@@ -1,0 +1,17 @@
+//! Rooms' states, members and places in the directory.
+
+mod aliases;
+mod get;
+mod joined_members;
+mod joined_rooms;
+mod list;
+mod members;
+mod public_rooms;
+
+pub use aliases::aliases;
+pub use get::get;
+pub use joined_members::joined_members;
+pub use joined_rooms::joined_rooms;
+pub use list::list;
+pub use members::members;
+pub use public_rooms::{public_rooms, public_rooms_filtered};
