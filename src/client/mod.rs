@@ -17,6 +17,7 @@ pub mod json_body;
 pub mod media;
 pub mod message;
 pub mod openid;
+pub mod parameters;
 pub mod profile;
 pub mod push;
 pub mod receipt;

@@ -1,9 +1,10 @@
+use axum::Json;
 use axum::extract::State;
 use causeway_users::Users;
-use ruma::api::client::device::get_device::v3::{Request, Response};
+use ruma::api::client::device::get_device::v3::Request;
+use serde_json::Value;
 
 use super::shown;
-use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
 
@@ -12,7 +13,7 @@ pub async fn get(
     State(users): State<Users>,
     session: Session,
     Ruma(request): Ruma<Request>,
-) -> Result<Answer<Response>, ApiError> {
+) -> Result<Json<Value>, ApiError> {
     let device = users.device(&session.user_id, &request.device_id).await?;
-    Ok(Answer(Response::new(shown(device))))
+    Ok(Json(shown(device)))
 }

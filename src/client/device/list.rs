@@ -1,9 +1,10 @@
+use axum::Json;
 use axum::extract::State;
 use causeway_users::Users;
-use ruma::api::client::device::get_devices::v3::{Request, Response};
+use ruma::api::client::device::get_devices::v3::Request;
+use serde_json::{Value, json};
 
 use super::shown;
-use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
 
@@ -12,9 +13,8 @@ pub async fn list(
     State(users): State<Users>,
     session: Session,
     _: Ruma<Request>,
-) -> Result<Answer<Response>, ApiError> {
+) -> Result<Json<Value>, ApiError> {
     let devices = users.devices(&session.user_id).await?;
-    Ok(Answer(Response::new(
-        devices.into_iter().map(shown).collect(),
-    )))
+    let shown: Vec<Value> = devices.into_iter().map(shown).collect();
+    Ok(Json(json!({ "devices": shown })))
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use causeway_media::disposition::{content_disposition, is_picture};
 use causeway_media::{MAX_WAIT_MS, Media, Opened};
@@ -18,6 +18,7 @@ use tokio_util::io::ReaderStream;
 use super::range::{Wanted, wanted};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
+use crate::client::parameters::{InPath, InQuery};
 
 /// Largest picture that is given in place of a thumbnail, in bytes.
 const MAX_THUMBNAIL_BYTES: u64 = 10 * 1024 * 1024;
@@ -45,8 +46,8 @@ impl Parameters {
 pub async fn download(
     State(media): State<Media>,
     _: Session,
-    Path((origin, id)): Path<(OwnedServerName, String)>,
-    Query(parameters): Query<Parameters>,
+    InPath((origin, id)): InPath<(OwnedServerName, String)>,
+    InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let opened = media.get(&origin, &id, parameters.wait()).await?;
@@ -57,8 +58,8 @@ pub async fn download(
 pub async fn download_as(
     State(media): State<Media>,
     _: Session,
-    Path((origin, id, name)): Path<(OwnedServerName, String, String)>,
-    Query(parameters): Query<Parameters>,
+    InPath((origin, id, name)): InPath<(OwnedServerName, String, String)>,
+    InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let opened = media.get(&origin, &id, parameters.wait()).await?;
@@ -70,8 +71,8 @@ pub async fn download_as(
 pub async fn thumbnail(
     State(media): State<Media>,
     _: Session,
-    Path((origin, id)): Path<(OwnedServerName, String)>,
-    Query(parameters): Query<Parameters>,
+    InPath((origin, id)): InPath<(OwnedServerName, String)>,
+    InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     picture(&media, &origin, &id, parameters.wait(), &headers).await
@@ -80,8 +81,8 @@ pub async fn thumbnail(
 /// `GET /_matrix/media/v3/download/{serverName}/{mediaId}`, without an access token.
 pub async fn legacy_download(
     State(media): State<Media>,
-    Path((origin, id)): Path<(OwnedServerName, String)>,
-    Query(parameters): Query<Parameters>,
+    InPath((origin, id)): InPath<(OwnedServerName, String)>,
+    InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let opened = media.get(&origin, &id, parameters.wait()).await?;
@@ -91,8 +92,8 @@ pub async fn legacy_download(
 /// `GET /_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}`, without an access token.
 pub async fn legacy_download_as(
     State(media): State<Media>,
-    Path((origin, id, name)): Path<(OwnedServerName, String, String)>,
-    Query(parameters): Query<Parameters>,
+    InPath((origin, id, name)): InPath<(OwnedServerName, String, String)>,
+    InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let opened = media.get(&origin, &id, parameters.wait()).await?;
@@ -102,8 +103,8 @@ pub async fn legacy_download_as(
 /// `GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}`, without an access token.
 pub async fn legacy_thumbnail(
     State(media): State<Media>,
-    Path((origin, id)): Path<(OwnedServerName, String)>,
-    Query(parameters): Query<Parameters>,
+    InPath((origin, id)): InPath<(OwnedServerName, String)>,
+    InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     picture(&media, &origin, &id, parameters.wait(), &headers).await

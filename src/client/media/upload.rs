@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, State};
 use causeway_media::{About, Media};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
+use crate::client::parameters::{InPath, InQuery};
 use crate::server::entrance::Entrance;
 use crate::server::record::RequestRecord;
 
@@ -27,7 +28,7 @@ pub async fn upload(
     State(entrance): State<Entrance>,
     Extension(record): Extension<Arc<RequestRecord>>,
     session: Session,
-    Query(parameters): Query<Parameters>,
+    InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
@@ -47,8 +48,8 @@ pub async fn upload_reserved(
     State(entrance): State<Entrance>,
     Extension(record): Extension<Arc<RequestRecord>>,
     session: Session,
-    Path((origin, id)): Path<(OwnedServerName, String)>,
-    Query(parameters): Query<Parameters>,
+    InPath((origin, id)): InPath<(OwnedServerName, String)>,
+    InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, ApiError> {

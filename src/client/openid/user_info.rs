@@ -1,10 +1,11 @@
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use causeway_users::Users;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::client::error::ApiError;
+use crate::client::parameters::InQuery;
 
 /// The parameters of [`user_info`].
 #[derive(Deserialize)]
@@ -16,7 +17,7 @@ pub struct Parameters {
 /// API because any third party may ask, without being a server.
 pub async fn user_info(
     State(users): State<Users>,
-    Query(parameters): Query<Parameters>,
+    InQuery(parameters): InQuery<Parameters>,
 ) -> Result<Json<Value>, ApiError> {
     let token = parameters
         .access_token

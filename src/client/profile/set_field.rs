@@ -1,5 +1,5 @@
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use causeway_users::Users;
 use ruma::OwnedUserId;
 use serde_json::{Map, Value, json};
@@ -8,6 +8,7 @@ use super::check_guest;
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::json_body::JsonBody;
+use crate::client::parameters::InPath;
 
 /// `PUT /_matrix/client/v3/profile/{userId}/{keyName}`
 ///
@@ -16,7 +17,7 @@ use crate::client::json_body::JsonBody;
 pub async fn set_field(
     State(users): State<Users>,
     session: Session,
-    Path((user_id, field)): Path<(OwnedUserId, String)>,
+    InPath((user_id, field)): InPath<(OwnedUserId, String)>,
     JsonBody(mut body): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
     session.must_be(&user_id)?;
