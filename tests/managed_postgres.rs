@@ -1,5 +1,9 @@
 //! The binary with a Postgres of its own: from nothing to a server, through a crash, and the
 //! commands of an administrator beside it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where its world is not as it should be"
+)]
 
 use std::io::Write;
 use std::net::TcpStream;

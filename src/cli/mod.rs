@@ -6,6 +6,7 @@
 
 mod check_config;
 mod completions;
+mod doctor;
 mod generate_config;
 mod user;
 
@@ -44,6 +45,8 @@ enum Command {
     User(user::Command),
     /// Read the settings and say what is wrong with them
     CheckConfig,
+    /// Look at database, Redis, clock, certificates and public address, and say what is wrong
+    Doctor,
     /// Print a settings file with every key, its meaning and its default
     GenerateConfig(generate_config::Arguments),
     /// Print completions for a shell
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
             check_config::run(&settings, file.as_deref());
             Ok(())
         }),
+        Command::Doctor => with(settings(), |settings| wait_for(doctor::run(settings))),
         Command::User(command) => with(settings(), |settings| {
             wait_for(user::run(settings, command))
         }),

@@ -4,7 +4,11 @@ use ruma::{OwnedServerName, RoomVersionId};
 
 use super::{
     reader::{Reader, Section},
-    settings::*,
+    settings::{
+        Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Password,
+        RateLimit, Redis, Registration, Rooms, Server, Settings, SupportContact, Sync, Term,
+        WellKnown,
+    },
     tree::{Node, Tree},
     values::{self, bytes, find_path, find_text, flag, millis, number, text, texts},
 };

@@ -5,6 +5,7 @@
 //! order. Start reading at [`log`], then [`state`] for how rooms' states share what they have in
 //! common, then `migrations/`.
 
+pub mod checkup;
 mod clock;
 mod ids;
 pub mod log;

@@ -1,6 +1,6 @@
 //! The server that a command works on: the one that runs, or the database without one.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
 use causeway_store::{Log, Store, managed::ManagedPostgres};
@@ -19,8 +19,8 @@ use crate::{
 
 /// What a command speaks to.
 pub(super) enum Server {
-    /// A server that runs, by its socket.
-    Running(Settings),
+    /// A server that runs on this data directory, by its socket.
+    Running(PathBuf),
     /// Nobody: the command does it itself.
     Absent(Box<Opened>),
 }
@@ -43,7 +43,7 @@ impl Server {
         };
         let asked = tokio::task::spawn_blocking(move || control::call(&data_dir, &nothing)).await?;
         match asked {
-            Ok(_) => return Ok(Self::Running(settings)),
+            Ok(_) => return Ok(Self::Running(settings.server.data_dir)),
             Err(CallError::NoServer) => {}
             Err(error) => return Err(error.into()),
         }
@@ -58,8 +58,8 @@ impl Server {
     /// Asks.
     pub(super) async fn ask(&self, request: Request) -> anyhow::Result<Reply> {
         match self {
-            Self::Running(settings) => {
-                let data_dir = settings.server.data_dir.clone();
+            Self::Running(data_dir) => {
+                let data_dir = data_dir.clone();
                 let call = move || control::call(&data_dir, &request);
                 Ok(tokio::task::spawn_blocking(call).await??)
             }

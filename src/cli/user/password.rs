@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use rand::Rng as _;
+use rand::{TryRng as _, rngs::SysRng};
 
 use super::PasswordSource;
 
@@ -21,7 +21,7 @@ const LENGTH: usize = 20;
 /// The password, and whether it was made up.
 pub(super) fn get(source: &PasswordSource) -> anyhow::Result<(String, bool)> {
     if source.generate {
-        return Ok((generate(), true));
+        return Ok((generate()?, true));
     }
     let password = match &source.password_file {
         Some(path) => {
@@ -38,13 +38,15 @@ pub(super) fn get(source: &PasswordSource) -> anyhow::Result<(String, bool)> {
     Ok((password, false))
 }
 
-fn generate() -> String {
+fn generate() -> anyhow::Result<String> {
     let mut bytes = [0; LENGTH];
-    rand::rng().fill_bytes(&mut bytes);
-    bytes
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .context("the system gives no randomness")?;
+    let letters = bytes
         .iter()
-        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]))
-        .collect()
+        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
+    Ok(letters.collect())
 }
 
 /// Asks twice, without showing what is typed.
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn made_up_passwords_are_long_and_differ() {
-        let (first, second) = (generate(), generate());
+        let (first, second) = (generate().unwrap(), generate().unwrap());
         assert_eq!(first.len(), LENGTH);
         assert_ne!(first, second);
     }

@@ -28,7 +28,10 @@ pub(super) struct Binaries {
 
 impl Binaries {
     /// The binaries of the version of the cluster, or the newest when there is no cluster.
-    pub(super) fn find(setting: Option<&Path>, folder: &Folder) -> Result<Self, ManagedError> {
+    pub(super) fn find(
+        setting: Option<&Path>,
+        folder: Option<&Folder>,
+    ) -> Result<Self, ManagedError> {
         let places = match setting {
             Some(dir) => vec![dir.to_owned()],
             None => places(),
@@ -40,6 +43,9 @@ impl Binaries {
             return Err(ManagedError::NoBinaries {
                 searched: searched.join(", "),
             });
+        };
+        let Some(folder) = folder else {
+            return Ok(newest.clone());
         };
         match folder.cluster_version()? {
             None => Ok(newest.clone()),

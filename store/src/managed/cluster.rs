@@ -156,7 +156,7 @@ pub(super) fn clear_remains(folder: &Folder) -> Result<(), ManagedError> {
                 "waiting for the Postgres of a server that was killed to stop"
             );
         }
-        std::thread::sleep(Duration::from_millis(20));
+        pause(Duration::from_millis(20));
     }
     let leftovers = [
         cluster.join("postmaster.pid"),
@@ -172,6 +172,15 @@ pub(super) fn clear_remains(folder: &Folder) -> Result<(), ManagedError> {
         }
     }
     Ok(())
+}
+
+/// Sleeps on a thread that may block.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "all of this runs away from the runtime's workers"
+)]
+pub(super) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// A process whose working directory is the cluster, as that of every Postgres process is.

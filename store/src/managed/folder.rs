@@ -14,7 +14,7 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
-use super::{ManagedError, account::Account};
+use super::{ManagedError, account::Account, cluster};
 
 /// `sun_path` of Linux has 108 bytes with the zero at its end.
 const LONGEST_SOCKET_PATH: usize = 107;
@@ -67,7 +67,7 @@ impl Folder {
         while let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             attempts -= 1;
             match error {
-                rustix::io::Errno::WOULDBLOCK if attempts > 0 => std::thread::sleep(LOCK_PAUSE),
+                rustix::io::Errno::WOULDBLOCK if attempts > 0 => cluster::pause(LOCK_PAUSE),
                 rustix::io::Errno::WOULDBLOCK => {
                     return Err(ManagedError::Locked {
                         dir: root,

@@ -187,6 +187,23 @@ impl ManagedPostgres {
         folder::find_running(data_dir)
     }
 
+    /// Finds out whether a start would find what it needs, without starting or making anything:
+    /// the major version of Postgres, and whether there is a cluster already.
+    ///
+    /// # Errors
+    ///
+    /// What a start would fail with; [`ManagedError::Locked`] when a server runs.
+    pub fn examine(settings: &ManagedSettings) -> Result<(u32, bool), ManagedError> {
+        if !settings.data_dir.exists() {
+            let binaries = Binaries::find(settings.bin_dir.as_deref(), None)?;
+            return Ok((binaries.version(), false));
+        }
+        let folder = Folder::lock(&settings.data_dir)?;
+        Account::choose(settings.run_as.as_deref(), &folder)?;
+        let binaries = Binaries::find(settings.bin_dir.as_deref(), Some(&folder))?;
+        Ok((binaries.version(), folder.cluster_version()?.is_some()))
+    }
+
     /// Waits until Postgres is gone, and says how it ended. Does not return while it runs: a
     /// server that waits here beside its work learns of an unexpected end.
     pub async fn exited(&self) -> String {
@@ -263,7 +280,7 @@ impl ManagedPostgres {
 fn prepare(settings: &ManagedSettings) -> Result<(Folder, std::process::Command), ManagedError> {
     let mut folder = Folder::lock(&settings.data_dir)?;
     let account = Account::choose(settings.run_as.as_deref(), &folder)?;
-    let binaries = Binaries::find(settings.bin_dir.as_deref(), &folder)?;
+    let binaries = Binaries::find(settings.bin_dir.as_deref(), Some(&folder))?;
     cluster::make_if_missing(&folder, &binaries, &account)?;
     folder.make_socket_dir(&account)?;
     cluster::clear_remains(&folder)?;
