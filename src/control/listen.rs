@@ -36,7 +36,11 @@ pub async fn listen(state: AppState) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = state.drain.begun() => return,
+            () = state.drain.begun() => {
+                // a socket that nobody answers is taken for no server, so its file may also stay
+                let _ = fs::remove_file(data_dir.join(SOCKET));
+                return;
+            }
         };
         match accepted {
             // one at a time: it is an administrator who types
