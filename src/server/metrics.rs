@@ -9,6 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use subtle::ConstantTimeEq;
 
+use super::state::AppState;
 use crate::client::error::ApiError;
 use crate::client::extract::ClientIp;
 use crate::config::Secret;
@@ -54,14 +55,30 @@ pub struct Figures {
     pub bearer_token: Option<Secret>,
 }
 
+/// Sets the figures that are looked up, not counted.
+fn look_up(state: &AppState) {
+    let pool = state.store.pool();
+    let in_use = pool
+        .size()
+        .saturating_sub(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
+    metrics::gauge!("causeway_pool_connections", "state" => "idle").set(pool.num_idle() as f64);
+    metrics::gauge!("causeway_pool_connections", "state" => "in_use").set(f64::from(in_use));
+    metrics::gauge!("causeway_log_position").set(state.log.position().0 as f64);
+    metrics::gauge!("causeway_log_queued").set(state.log.queued() as f64);
+    metrics::gauge!("causeway_warm_rooms").set(state.rooms.warm() as f64);
+}
+
 /// `GET /metrics`, in Prometheus's text format. To others than those who may read it, it does not
 /// exist.
 pub async fn show(
-    State(figures): State<Option<Figures>>,
+    State(state): State<AppState>,
     ClientIp(client): ClientIp,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let figures = figures.ok_or_else(ApiError::unrecognized_path)?;
+    let figures = state
+        .figures
+        .as_ref()
+        .ok_or_else(ApiError::unrecognized_path)?;
     let allowed = match &figures.bearer_token {
         Some(token) => headers
             .get(AUTHORIZATION)
@@ -72,6 +89,7 @@ pub async fn show(
     if !allowed {
         return Err(ApiError::unrecognized_path());
     }
+    look_up(&state);
     let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((headers, figures.handle.render()).into_response())
 }

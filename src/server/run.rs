@@ -136,6 +136,17 @@ impl Server {
         &self.addresses
     }
 
+    /// Where a client reaches the server: where the operator says, or else where it listens.
+    fn url_for_clients(&self) -> String {
+        match (
+            &self.settings.server.public_base_url,
+            self.addresses.first(),
+        ) {
+            (None, Some(address)) => format!("http://{address}"),
+            _ => self.settings.public_base_url(),
+        }
+    }
+
     /// Says where the server is, and on an empty one how to get the first account.
     async fn greet(&self) {
         for address in &self.addresses {
@@ -151,7 +162,7 @@ impl Server {
                  causeway user create NAME --admin\n\nThen log in with any Matrix client, with \
                  {url} as the homeserver.\n",
                 name = self.settings.server.name,
-                url = self.settings.public_base_url(),
+                url = self.url_for_clients(),
             ),
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "accounts could not be looked at"),
