@@ -4,6 +4,7 @@
 //! full), so that "which error becomes which `M_` code" has one place to look.
 //! Specification: client-server API, "Standard error response".
 
+mod actions;
 mod media;
 mod reading;
 mod rooms;

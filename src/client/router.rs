@@ -9,9 +9,9 @@ use ruma::api::Metadata;
 use ruma::api::path_builder::PathBuilder;
 
 use super::{
-    account, account_data, capabilities, device, directory_user, filter, media, message, openid,
-    profile, push, receipt, relation, report, session, space, state, third_party, versions,
-    well_known,
+    account, account_data, capabilities, device, directory, directory_user, filter, media,
+    membership, message, openid, profile, push, receipt, relation, report, room, session, space,
+    state, third_party, versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -33,6 +33,7 @@ pub fn routes() -> Routes<AppState> {
     let routes = own_data(routes);
     let routes = push_rules(routes);
     let routes = people(routes);
+    let routes = rooms(routes);
     media::routes::add(routes)
 }
 
@@ -54,6 +55,11 @@ fn messages(routes: Routes<AppState>) -> Routes<AppState> {
     routes
         .ruma(GUESTS.limited(Action::Send), message::send)
         .ruma(USERS.limited(Action::Send), message::redact)
+        .ruma_also_at(
+            USERS.limited(Action::Send),
+            &STATE_WITHOUT_KEY,
+            message::set_state,
+        )
 }
 
 fn reading(routes: Routes<AppState>) -> Routes<AppState> {
@@ -223,4 +229,30 @@ fn people(routes: Routes<AppState>) -> Routes<AppState> {
         )
         .ruma(USERS, third_party::protocols)
         .ruma(USERS, third_party::turn_server)
+}
+
+/// State with an empty key has more spellings than one.
+const STATE_WITHOUT_KEY: [&str; 3] = [
+    "/_matrix/client/v3/rooms/{room_id}/state/{event_type}",
+    "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/",
+    "/_matrix/client/r0/rooms/{room_id}/state/{event_type}",
+];
+
+fn rooms(routes: Routes<AppState>) -> Routes<AppState> {
+    routes
+        .ruma(USERS.limited(Action::CreateRoom), room::create)
+        .ruma(GUESTS.limited(Action::Join), membership::join)
+        .ruma(GUESTS.limited(Action::Join), membership::join_by_id)
+        .ruma(USERS.limited(Action::Join), membership::knock)
+        .ruma(GUESTS, membership::leave)
+        .ruma(GUESTS, membership::forget)
+        .ruma(USERS.limited(Action::Invite), membership::invite)
+        .ruma(USERS, membership::kick)
+        .ruma(USERS, membership::ban)
+        .ruma(USERS, membership::unban)
+        .ruma(GUESTS, directory::find_alias)
+        .ruma(USERS, directory::add_alias)
+        .ruma(USERS, directory::remove_alias)
+        .ruma(GUESTS, directory::visibility)
+        .ruma(USERS, directory::set_visibility)
 }

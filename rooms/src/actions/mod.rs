@@ -1,11 +1,19 @@
-//! What users do to rooms, one file per action. All of them are methods of [`Rooms`].
+//! What users do to rooms, one file per action. All of them are methods of [`crate::Rooms`].
 
 mod aliases;
+mod create;
 mod draft;
+mod face;
+mod guests;
+mod initial;
+mod membership;
 mod relation;
 mod send;
 mod state;
 
-pub use aliases::AliasMistake;
+pub use aliases::{AliasError, AliasMistake};
+pub use create::{CreateError, CreateRoom, Preset};
+pub use initial::InitialState;
+pub use membership::{ChangeMember, Invite, Join, Knock, MembershipError};
 pub use send::{Redact, SendError, SendEvent};
 pub use state::SetState;

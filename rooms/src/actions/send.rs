@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::aliases::AliasMistake;
 use super::draft::{bad_content, fields, forbidden, raw};
+use super::membership::MembershipError;
 use crate::heads::stored;
 use crate::{Append, Head, LoadError, Rooms, WriteError};
 
@@ -69,6 +70,9 @@ pub enum SendError {
     /// An `m.room.canonical_alias` names an alias that it may not.
     #[error(transparent)]
     Alias(#[from] AliasMistake),
+    /// A membership that was set as state cannot be set.
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
     /// The room's rules, or its size limits, do not allow it.
     #[error(transparent)]
     Write(#[from] WriteError),

@@ -1,9 +1,10 @@
 //! Setting state.
 
-use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde_json::value::RawValue;
 
 use super::draft::forbidden;
+use super::guests::lets_guests_in;
 use super::send::SendError;
 use crate::{Append, Rooms};
 
@@ -14,8 +15,6 @@ pub struct SetState {
     pub room: OwnedRoomId,
     /// Who.
     pub sender: OwnedUserId,
-    /// From which device, where the session has one.
-    pub device: Option<OwnedDeviceId>,
     /// The event's type.
     pub event_type: String,
     /// The state key.
@@ -35,10 +34,12 @@ impl Rooms {
     pub async fn set_state(&self, set: SetState) -> Result<OwnedEventId, SendError> {
         let head = self.head(&set.room).await?;
         match set.event_type.as_str() {
+            "m.room.member" => return Ok(self.set_member(set).await?),
             "m.room.create" => return Err(forbidden("A room is created once").into()),
             "m.room.canonical_alias" => self.check_canonical_alias(&head, &set.content).await?,
             _ => {}
         }
+        let ends_guests = set.event_type == "m.room.guest_access" && !lets_guests_in(&set.content);
         let mut draft = self.state_event(set.event_type, set.state_key, &set.sender, set.content);
         if let Some(timestamp_ms) = set.timestamp_ms {
             draft.origin_ts_ms = timestamp_ms;
@@ -47,6 +48,10 @@ impl Rooms {
             skip_unchanged: true,
             ..Append::one(draft)
         };
-        self.append_one(&set.room, append).await
+        let event_id = self.append_one(&set.room, append).await?;
+        if ends_guests {
+            self.part_with_guests(&head).await?;
+        }
+        Ok(event_id)
     }
 }

@@ -1,0 +1,67 @@
+//! Joining.
+
+use causeway_store::log::Membership;
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{MembershipError, add_reason};
+use crate::actions::face::member_content;
+use crate::{Head, Rooms};
+
+/// A user wants to be in a room.
+#[derive(Debug, Clone)]
+pub struct Join {
+    /// Which room.
+    pub room: OwnedRoomId,
+    /// Who.
+    pub user: OwnedUserId,
+    /// Whether the account is a guest's.
+    pub is_guest: bool,
+    /// Why, in words for people.
+    pub reason: Option<String>,
+}
+
+impl Rooms {
+    /// Joins a room; gives its id. Who is in it already stays as they are.
+    ///
+    /// # Errors
+    /// See [`MembershipError`].
+    pub async fn join(&self, join: Join) -> Result<OwnedRoomId, MembershipError> {
+        let (head, membership) = self.standing(&join.room, &join.user).await?;
+        match membership {
+            Some(Membership::Join) => return Ok(join.room),
+            Some(Membership::Ban) => {
+                return Err(MembershipError::forbidden("You are banned from this room"));
+            }
+            _ => {}
+        }
+        if join.is_guest {
+            check_guest(&head)?;
+        }
+        let face = self.face(&join.user).await?;
+        let mut content = member_content("join", Some(&face));
+        add_reason(&mut content, join.reason);
+        if let Some(authoriser) = self.authoriser(&head, &join.user, membership).await? {
+            let authoriser = json!(authoriser);
+            content.insert("join_authorised_via_users_server".to_owned(), authoriser);
+        }
+        self.write_member(&join.room, &join.user, &join.user, &content)
+            .await?;
+        Ok(join.room)
+    }
+}
+
+/// Guests may join where the room says so, and nowhere else.
+fn check_guest(head: &Head) -> Result<(), MembershipError> {
+    #[derive(Deserialize)]
+    struct GuestAccess {
+        guest_access: String,
+    }
+    let access: Option<GuestAccess> = head.content("m.room.guest_access");
+    if access.is_some_and(|access| access.guest_access == "can_join") {
+        Ok(())
+    } else {
+        Err(MembershipError::GuestsForbidden)
+    }
+}

@@ -1,0 +1,25 @@
+use axum::extract::State;
+use causeway_rooms::Rooms;
+use causeway_rooms::actions::ChangeMember;
+use ruma::api::client::membership::ban_user::v3::{Request, Response};
+
+use crate::client::answer::Answer;
+use crate::client::error::ApiError;
+use crate::client::extract::{Ruma, Session};
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/ban`.
+pub async fn ban(
+    State(rooms): State<Rooms>,
+    session: Session,
+    Ruma(request): Ruma<Request>,
+) -> Result<Answer<Response>, ApiError> {
+    rooms
+        .ban(ChangeMember {
+            room: request.room_id,
+            sender: session.user_id,
+            target: request.user_id,
+            reason: request.reason,
+        })
+        .await?;
+    Ok(Answer(Response::new()))
+}

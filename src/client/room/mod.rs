@@ -1,0 +1,5 @@
+//! Making rooms, and replacing them.
+
+mod create;
+
+pub use create::create;
