@@ -31,6 +31,8 @@ struct Inner {
     json: Box<str>,
     event_id: OwnedEventId,
     room_id: OwnedRoomId,
+    /// The event does not say it: a create event since version 12.
+    room_id_is_derived: bool,
     sender: OwnedUserId,
     kind: TimelineEventType,
     kind_text: Slice,
@@ -199,9 +201,7 @@ impl ruma::state_res::Event for Pdu {
     }
 
     fn room_id(&self) -> Option<&RoomId> {
-        let derived =
-            self.inner.version.room_id_is_create_hash() && self.is_state("m.room.create", "");
-        (!derived).then_some(&self.inner.room_id)
+        (!self.inner.room_id_is_derived).then_some(&self.inner.room_id)
     }
 
     fn sender(&self) -> &UserId {

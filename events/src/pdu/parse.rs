@@ -184,6 +184,7 @@ impl Pdu {
         let wire: Wire<'_> = serde_json::from_str(&json)?;
         let inner = Inner {
             version,
+            room_id_is_derived: wire.room_id.is_none(),
             room_id: room_id_of(version, &event_id, &wire)?,
             sender: UserId::parse(wire.sender.as_ref()).map_err(|e| id_error("sender", e))?,
             kind: TimelineEventType::from(wire.kind.as_ref()),

@@ -33,44 +33,16 @@ pub struct Room {
     pub ts: u64,
 }
 
+/// From 100 on, users are of another server.
 pub fn user(n: usize) -> OwnedUserId {
-    OwnedUserId::try_from(format!("@user{n}:domain")).unwrap()
+    let server = if n < 100 { "domain" } else { "other" };
+    OwnedUserId::try_from(format!("@user{n}:{server}")).unwrap()
 }
 
 impl Room {
     /// A room that user 0 made and is in, with power levels and join rules.
     pub fn new(version: RoomVersion) -> Self {
-        let key = ServerKey::generate("domain".try_into().unwrap(), "1").unwrap();
-        let room_id = (!version.room_id_is_create_hash())
-            .then(|| OwnedRoomId::try_from("!room:domain").unwrap());
-        let mut room = Self {
-            version,
-            key,
-            room_id,
-            events: Vec::new(),
-            numbers: HashMap::new(),
-            states: Vec::new(),
-            keys: HashMap::new(),
-            names: Vec::new(),
-            index: Vec::new(),
-            chain_ends: HashMap::new(),
-            ts: 1_000_000,
-        };
-        let mut create = json!({ "room_version": version.id().as_str() });
-        if !version.rules().authorization.use_room_create_sender {
-            create["creator"] = user(0).as_str().into();
-        }
-        room.add(&[], 0, "m.room.create", Some(""), create).unwrap();
-        room.room_id
-            .get_or_insert_with(|| room.events[0].room_id().to_owned());
-        room.add(
-            &[0],
-            0,
-            "m.room.member",
-            Some(user(0).as_str()),
-            json!({"membership": "join"}),
-        )
-        .unwrap();
+        let mut room = Self::created(version, json!({}));
         let users = if version.room_id_is_create_hash() {
             json!({})
         } else {
@@ -90,6 +62,43 @@ impl Room {
             "m.room.join_rules",
             Some(""),
             json!({"join_rule": "public"}),
+        )
+        .unwrap();
+        room
+    }
+
+    /// A room that user 0 made and is in, and nothing else; `more` goes to the create event.
+    pub fn created(version: RoomVersion, more: Value) -> Self {
+        let key = ServerKey::generate("domain".try_into().unwrap(), "1").unwrap();
+        let room_id = (!version.room_id_is_create_hash())
+            .then(|| OwnedRoomId::try_from("!room:domain").unwrap());
+        let mut room = Self {
+            version,
+            key,
+            room_id,
+            events: Vec::new(),
+            numbers: HashMap::new(),
+            states: Vec::new(),
+            keys: HashMap::new(),
+            names: Vec::new(),
+            index: Vec::new(),
+            chain_ends: HashMap::new(),
+            ts: 1_000_000,
+        };
+        let mut create = more;
+        create["room_version"] = version.id().as_str().into();
+        if !version.rules().authorization.use_room_create_sender {
+            create["creator"] = user(0).as_str().into();
+        }
+        room.add(&[], 0, "m.room.create", Some(""), create).unwrap();
+        room.room_id
+            .get_or_insert_with(|| room.events[0].room_id().to_owned());
+        room.add(
+            &[0],
+            0,
+            "m.room.member",
+            Some(user(0).as_str()),
+            json!({"membership": "join"}),
         )
         .unwrap();
         room
