@@ -17,9 +17,6 @@ mod show;
 mod state;
 mod summary;
 
-#[cfg(test)]
-mod read_test;
-
 use causeway_store::{Clock, Store};
 use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 

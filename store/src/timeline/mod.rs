@@ -12,9 +12,6 @@ mod row;
 mod states;
 mod token;
 
-#[cfg(test)]
-mod timeline_test;
-
 pub use access::{Access, Departure, find_access, find_departure};
 pub use aggregate::{AggregationQuery, Aggregations, aggregations};
 pub use listed::{
