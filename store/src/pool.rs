@@ -55,6 +55,19 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the database refused a text that it cannot keep, such as one with a zero
+    /// character: what was asked for is at fault, not the database.
+    pub fn is_bad_text(&self) -> bool {
+        // Postgres: character_not_in_repertoire, untranslatable_character.
+        let code = match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code(),
+            _ => None,
+        };
+        matches!(code.as_deref(), Some("22021" | "22P05"))
+    }
+}
+
 /// The database, as the rest of the program holds it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {

@@ -6,6 +6,9 @@ use super::ApiError;
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        if error.is_bad_text() {
+            return Self::invalid_param("A text has characters that cannot be kept");
+        }
         Self::internal(error)
     }
 }
