@@ -335,6 +335,46 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Tables that grow with rooms, as `docs/decisions/0001-no-native-partitions.md` says.
+#[test]
+fn keys_of_large_tables_name_the_room() {
+    let large = [
+        "events",
+        "state_lines",
+        "state_changes",
+        "state_checkpoints",
+        "current_state",
+        "memberships",
+        "auth_index",
+        "relations",
+        "redactions",
+        "receipts",
+    ];
+    let migrations: String = files(&[".sql"]).iter().map(|path| text(path)).collect();
+    let mut faults = Vec::new();
+    for table in large {
+        let body = migrations
+            .split_once(&format!("CREATE TABLE {table} ("))
+            .map(|(_, rest)| rest);
+        let body = body
+            .and_then(|rest| rest.split_once(";"))
+            .map_or("", |(body, _)| body);
+        if !body.contains("PRIMARY KEY (room_nid,") {
+            faults.push(format!("the primary key of {table}"));
+        }
+        let unique = migrations
+            .lines()
+            .filter(|line| line.starts_with("CREATE UNIQUE INDEX"));
+        let on_table = unique.filter(|line| line.contains(&format!(" ON {table} (")));
+        faults.extend(
+            on_table
+                .filter(|line| !line.contains("room_nid"))
+                .map(str::to_owned),
+        );
+    }
+    report("a key of a large table contains room_nid", &faults);
+}
+
 #[test]
 fn a_changed_migration_is_noticed() {
     let list = "# comment\n\
