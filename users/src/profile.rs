@@ -181,23 +181,20 @@ fn check_value(field: &str, value: Value) -> Result<Option<Value>, ProfileError>
     match (field, &value) {
         ("displayname" | "avatar_url", Value::Null) => return Ok(None),
         ("displayname" | "avatar_url", Value::String(text)) if text.is_empty() => return Ok(None),
-        ("displayname", Value::String(name)) => {
-            if name.chars().count() > MAX_DISPLAY_NAME_CHARS {
-                return Err(ProfileError::BadValue(
-                    "A display name has at most 256 characters",
-                ));
-            }
+        ("displayname", Value::String(name)) if name.chars().count() > MAX_DISPLAY_NAME_CHARS => {
+            return Err(ProfileError::BadValue(
+                "A display name has at most 256 characters",
+            ));
         }
-        ("avatar_url", Value::String(url)) => {
-            if url.len() > MAX_AVATAR_BYTES {
-                return Err(ProfileError::BadValue(
-                    "An avatar URL has at most 1000 bytes",
-                ));
-            }
-            if !<&MxcUri>::from(url.as_str()).is_valid() {
-                return Err(ProfileError::BadValue("An avatar URL begins with mxc://"));
-            }
+        ("avatar_url", Value::String(url)) if url.len() > MAX_AVATAR_BYTES => {
+            return Err(ProfileError::BadValue(
+                "An avatar URL has at most 1000 bytes",
+            ));
         }
+        ("avatar_url", Value::String(url)) if !<&MxcUri>::from(url.as_str()).is_valid() => {
+            return Err(ProfileError::BadValue("An avatar URL begins with mxc://"));
+        }
+        ("displayname" | "avatar_url", Value::String(_)) => {}
         ("m.tz", Value::String(zone)) if is_time_zone(zone) => {}
         ("displayname" | "avatar_url", _) => {
             return Err(ProfileError::BadValue("This field holds a string"));
