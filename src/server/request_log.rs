@@ -1,7 +1,7 @@
 //! One log line and one set of counts for each request.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use causeway_store::meter::Spent;
 use http::{Method, StatusCode};
@@ -44,7 +44,7 @@ impl Running {
             status = status.as_u16(),
             user = self.record.user().map(tracing::field::display),
             room = self.record.room(),
-            duration_ms = duration.as_secs_f64() * 1000.0,
+            duration_ms = whole_us(duration),
             db_ms = spent.micros as f64 / 1000.0,
             queries = spent.queries,
             "request"
@@ -60,6 +60,11 @@ impl Running {
         )
         .increment(1);
     }
+}
+
+/// Milliseconds with three decimals.
+fn whole_us(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
 }
 
 /// Methods are a stranger's choice; only known ones become labels.
@@ -86,7 +91,7 @@ impl Drop for Running {
                 path = self.record.template(),
                 user = self.record.user().map(tracing::field::display),
                 room = self.record.room(),
-                duration_ms = self.started_at.elapsed().as_secs_f64() * 1000.0,
+                duration_ms = whole_us(self.started_at.elapsed()),
                 "client gone"
             );
         }
