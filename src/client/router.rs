@@ -241,6 +241,7 @@ const STATE_WITHOUT_KEY: [&str; 3] = [
 fn rooms(routes: Routes<AppState>) -> Routes<AppState> {
     routes
         .ruma(USERS.limited(Action::CreateRoom), room::create)
+        .ruma(USERS.limited(Action::CreateRoom), room::upgrade)
         .ruma(GUESTS.limited(Action::Join), membership::join)
         .ruma(GUESTS.limited(Action::Join), membership::join_by_id)
         .ruma(USERS.limited(Action::Join), membership::knock)

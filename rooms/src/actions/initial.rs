@@ -51,6 +51,15 @@ impl InitialState {
 }
 
 impl Rooms {
+    /// Drafts of state that one user sets.
+    pub(crate) fn drafts(&self, sender: &UserId, state: &[InitialState]) -> Vec<Draft> {
+        let draft = |state: &InitialState| {
+            let content = state.content.clone();
+            self.state_event(&*state.event_type, &*state.state_key, sender, content)
+        };
+        state.iter().map(draft).collect()
+    }
+
     /// Makes a room of its first state, the create event first, all of it sent by the creator.
     pub(crate) async fn make_room(
         &self,
@@ -58,13 +67,7 @@ impl Rooms {
         creator: &UserId,
         state: &[InitialState],
     ) -> Result<OwnedRoomId, WriteError> {
-        let mut drafts: Vec<Draft> = state
-            .iter()
-            .map(|state| {
-                let content = state.content.clone();
-                self.state_event(&*state.event_type, &*state.state_key, creator, content)
-            })
-            .collect();
+        let mut drafts = self.drafts(creator, state);
         for _ in 0..ROOM_ID_ATTEMPTS {
             let derived = version.room_id_is_create_hash();
             let room_id = (!derived).then(|| RoomId::new_v1(self.server_name()));

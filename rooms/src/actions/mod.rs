@@ -7,9 +7,11 @@ mod face;
 mod guests;
 mod initial;
 mod membership;
+mod profile;
 mod relation;
 mod send;
 mod state;
+mod upgrade;
 
 pub use aliases::{AliasError, AliasMistake};
 pub use create::{CreateError, CreateRoom, Preset};
@@ -17,3 +19,4 @@ pub use initial::InitialState;
 pub use membership::{ChangeMember, Invite, Join, Knock, MembershipError};
 pub use send::{Redact, SendError, SendEvent};
 pub use state::SetState;
+pub use upgrade::{Upgrade, UpgradeError};

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::aliases::AliasMistake;
 use super::draft::{bad_content, fields, forbidden, raw};
 use super::membership::MembershipError;
+use super::state::check_tombstone;
 use crate::heads::stored;
 use crate::{Append, Head, LoadError, Rooms, WriteError};
 
@@ -111,6 +112,9 @@ impl Rooms {
     pub async fn send(&self, event: SendEvent) -> Result<OwnedEventId, SendError> {
         if event.event_type == "m.room.redaction" {
             return self.redact(redaction_of(event)?).await;
+        }
+        if event.event_type == "m.room.tombstone" {
+            check_tombstone(&event.room, &event.content)?;
         }
         let head = self.head(&event.room).await?;
         let sent_by = sent_by(event.device.as_ref(), event.txn_id.as_deref());

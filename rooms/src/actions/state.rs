@@ -1,12 +1,12 @@
 //! Setting state.
 
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::value::RawValue;
 
-use super::draft::forbidden;
+use super::draft::{bad_content, fields, forbidden};
 use super::guests::lets_guests_in;
 use super::send::SendError;
-use crate::{Append, Rooms};
+use crate::{Append, Rooms, WriteError};
 
 /// A state event that a user wants to set.
 #[derive(Debug, Clone)]
@@ -36,6 +36,7 @@ impl Rooms {
         match set.event_type.as_str() {
             "m.room.member" => return Ok(self.set_member(set).await?),
             "m.room.create" => return Err(forbidden("A room is created once").into()),
+            "m.room.tombstone" => check_tombstone(&set.room, &set.content)?,
             "m.room.canonical_alias" => self.check_canonical_alias(&head, &set.content).await?,
             _ => {}
         }
@@ -54,4 +55,14 @@ impl Rooms {
         }
         Ok(event_id)
     }
+}
+
+/// A room cannot be replaced by itself.
+pub(crate) fn check_tombstone(room: &RoomId, content: &RawValue) -> Result<(), WriteError> {
+    let content = fields(content)?;
+    let replacement = content.get("replacement_room");
+    if replacement.is_some_and(|replacement| *replacement == room.as_str()) {
+        return Err(bad_content("a room cannot replace itself"));
+    }
+    Ok(())
 }

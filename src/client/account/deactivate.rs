@@ -1,4 +1,5 @@
 use axum::extract::State;
+use causeway_rooms::Rooms;
 use causeway_users::Users;
 use ruma::api::client::account::ThirdPartyIdRemovalStatus;
 use ruma::api::client::account::deactivate::v3::{Request, Response};
@@ -11,12 +12,16 @@ use crate::client::uia;
 /// `POST /_matrix/client/v3/account/deactivate`
 pub async fn deactivate(
     State(users): State<Users>,
+    State(rooms): State<Rooms>,
     session: Session,
     Ruma(request): Ruma<Request>,
 ) -> Result<Answer<Response>, ApiError> {
     let passed = uia::confirm(&users, &session, "deactivate", request.auth.as_ref()).await?;
     users.deactivate(&session.user_id, request.erase).await?;
     users.finish_uia(&passed).await?;
+    // Whoever deactivates an account closes the window at once: the rooms are left all the same.
+    let leaving = tokio::spawn(async move { rooms.leave_all(&session.user_id).await });
+    leaving.await.map_err(ApiError::internal)??;
     // There are no third-party ids, so all of them are unbound.
     Ok(Answer(Response::new(ThirdPartyIdRemovalStatus::Success)))
 }

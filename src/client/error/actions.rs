@@ -1,6 +1,8 @@
 //! Errors of what users do to rooms.
 
-use causeway_rooms::actions::{AliasError, AliasMistake, CreateError, MembershipError, SendError};
+use causeway_rooms::actions::{
+    AliasError, AliasMistake, CreateError, MembershipError, SendError, UpgradeError,
+};
 use http::StatusCode;
 
 use super::ApiError;
@@ -94,6 +96,21 @@ impl From<CreateError> for ApiError {
             CreateError::InvalidState(_) => bad_request("M_INVALID_ROOM_STATE"),
             CreateError::Invite(error) => error.into(),
             CreateError::Write(error) => error.into(),
+        }
+    }
+}
+
+impl From<UpgradeError> for ApiError {
+    fn from(error: UpgradeError) -> Self {
+        let message = error.to_string();
+        match error {
+            UpgradeError::NoSuchRoom => Self::not_found(message),
+            UpgradeError::UnsupportedVersion(_) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "M_UNSUPPORTED_ROOM_VERSION",
+                message,
+            ),
+            UpgradeError::Write(error) => error.into(),
         }
     }
 }

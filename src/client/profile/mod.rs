@@ -10,6 +10,9 @@ pub use get::get;
 pub use get_field::get_field;
 pub use set_field::set_field;
 
+use causeway_rooms::Rooms;
+use ruma::OwnedUserId;
+
 use super::error::ApiError;
 use super::extract::Session;
 
@@ -18,5 +21,16 @@ fn check_guest(session: &Session, field: &str) -> Result<(), ApiError> {
     if session.is_guest && field != "displayname" {
         return Err(ApiError::guest_forbidden());
     }
+    Ok(())
+}
+
+/// Shows a changed name or picture in the rooms of its owner. The work goes on if the client goes
+/// away meanwhile.
+async fn show_in_rooms(rooms: Rooms, user: OwnedUserId, field: &str) -> Result<(), ApiError> {
+    if !matches!(field, "displayname" | "avatar_url") {
+        return Ok(());
+    }
+    let showing = tokio::spawn(async move { rooms.update_profile(&user).await });
+    showing.await.map_err(ApiError::internal)??;
     Ok(())
 }

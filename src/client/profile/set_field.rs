@@ -1,10 +1,11 @@
 use axum::Json;
 use axum::extract::State;
+use causeway_rooms::Rooms;
 use causeway_users::Users;
 use ruma::OwnedUserId;
 use serde_json::{Map, Value, json};
 
-use super::check_guest;
+use super::{check_guest, show_in_rooms};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::json_body::JsonBody;
@@ -16,6 +17,7 @@ use crate::client::parameters::InPath;
 /// empty name or picture, which removes it, is not among them.
 pub async fn set_field(
     State(users): State<Users>,
+    State(rooms): State<Rooms>,
     session: Session,
     InPath((user_id, field)): InPath<(OwnedUserId, String)>,
     JsonBody(mut body): JsonBody<Map<String, Value>>,
@@ -26,5 +28,6 @@ pub async fn set_field(
         ApiError::missing_param(format!("The body has no field of the name {field:?}"))
     })?;
     users.set_profile_field(&user_id, &field, value).await?;
+    show_in_rooms(rooms, user_id, &field).await?;
     Ok(Json(json!({})))
 }

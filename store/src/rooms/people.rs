@@ -134,3 +134,30 @@ pub async fn list_joined_local(
         })
         .collect()
 }
+
+/// The member events of those who are banned from a room, up to `limit`: user and event.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn list_banned(
+    store: &Store,
+    room: RoomNid,
+    limit: i64,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = timed(
+        sqlx::query!(
+            "SELECT m.user_id, e.json FROM memberships m
+             JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid
+             WHERE m.room_nid = $1 AND m.membership = 5
+             ORDER BY m.user_id LIMIT $2",
+            room.0,
+            limit,
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.user_id, row.json))
+        .collect())
+}

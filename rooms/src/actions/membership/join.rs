@@ -48,6 +48,7 @@ impl Rooms {
         }
         self.write_member(&join.room, &join.user, &join.user, &content)
             .await?;
+        self.carry_personal_on_join(&join.user, &head).await;
         Ok(join.room)
     }
 }
