@@ -56,7 +56,7 @@ async fn rooms_of_every_version_work() {
 async fn unknown_versions_are_refused() {
     let server = TestServer::start().await;
     let alice = server.user("alice").await;
-    let body = json!({"room_version": "there is no such version"});
+    let body = json!({"room_version": "org.example.nothing"});
     alice
         .post(v3(&["createRoom"]), body)
         .fails(400, "M_UNSUPPORTED_ROOM_VERSION")

@@ -85,7 +85,7 @@ async fn bad_upgrades_change_nothing() {
     let alice = server.user("alice").await;
     let room = alice.create_room(json!({"room_version": "11"})).await;
     let path = v3(&["rooms", &room, "upgrade"]);
-    let unknown = json!({"new_version": "nothing"});
+    let unknown = json!({"new_version": "org.example.nothing"});
     alice
         .post(&path, unknown)
         .fails(400, "M_UNSUPPORTED_ROOM_VERSION")
