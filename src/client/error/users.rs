@@ -70,6 +70,7 @@ impl From<LoginError> for ApiError {
 impl From<UiaError> for ApiError {
     fn from(error: UiaError) -> Self {
         match error {
+            UiaError::OtherUser => Self::forbidden("Authenticate as the user who asks"),
             UiaError::OtherPurpose => {
                 Self::forbidden("The requested operation has changed during authentication")
             }

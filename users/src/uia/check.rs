@@ -15,6 +15,9 @@ use crate::secret::{Secret, new_session_id};
 /// Why authentication could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum UiaError {
+    /// The password is right, but somebody else's.
+    #[error("somebody else was authenticated")]
+    OtherUser,
     /// The session was begun for something else, or by somebody else.
     #[error("the requested operation has changed during authentication")]
     OtherPurpose,
@@ -124,7 +127,8 @@ impl Users {
                 let secret = Secret::new(password.password.as_str());
                 match self.check_password(name, secret).await {
                     Ok(id) if Some(&*id) == user_id => Checked::Passed(json!({})),
-                    Ok(_) | Err(LoginError::Wrong | LoginError::Deactivated) => {
+                    Ok(_) => return Err(UiaError::OtherUser),
+                    Err(LoginError::Wrong | LoginError::Deactivated) => {
                         Checked::Failed("M_FORBIDDEN", "Wrong user name or password")
                     }
                     Err(error) => return Err(error.into()),
