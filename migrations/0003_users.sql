@@ -148,6 +148,16 @@ CREATE TABLE to_device (
     PRIMARY KEY (user_id, device_id, position)
 );
 
+-- Transactions in which to-device messages were sent, so that a repeated request sends nothing.
+CREATE TABLE to_device_txns (
+    user_id text NOT NULL,
+    device_id text NOT NULL,
+    txn_id text NOT NULL,
+    sent_at bigint NOT NULL,
+    PRIMARY KEY (user_id, device_id, txn_id)
+);
+CREATE INDEX to_device_txns_age ON to_device_txns (sent_at);
+
 -- Whose devices changed, newest change only.
 CREATE TABLE device_list_changes (
     user_id text PRIMARY KEY,

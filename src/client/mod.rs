@@ -32,6 +32,7 @@ pub mod session;
 pub mod space;
 pub mod state;
 pub mod third_party;
+pub mod to_device;
 pub mod uia;
 pub mod versions;
 pub mod well_known;

@@ -11,7 +11,7 @@ use ruma::api::path_builder::PathBuilder;
 use super::{
     account, account_data, capabilities, device, directory, directory_user, filter, media,
     membership, message, openid, profile, push, receipt, relation, report, room, session, space,
-    state, third_party, versions, well_known,
+    state, third_party, to_device, versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -171,6 +171,7 @@ fn devices(routes: Routes<AppState>) -> Routes<AppState> {
         .ruma(GUESTS, device::rename)
         .ruma(USERS, device::delete)
         .ruma(USERS, device::delete_many)
+        .ruma(GUESTS, to_device::send)
 }
 
 fn profiles(routes: Routes<AppState>) -> Routes<AppState> {

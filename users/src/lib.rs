@@ -37,6 +37,7 @@ pub mod sessions;
 pub mod settings;
 pub mod shared_secret;
 pub mod tags;
+pub mod to_device;
 pub mod uia;
 
 pub use sessions::Session;

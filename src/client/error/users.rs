@@ -14,6 +14,7 @@ use causeway_users::registration::RegisterError;
 use causeway_users::reports::ReportError;
 use causeway_users::sessions::SessionError;
 use causeway_users::shared_secret::SharedSecretError;
+use causeway_users::to_device::ToDeviceError;
 use causeway_users::uia::{Challenge, UiaError};
 use http::StatusCode;
 use ruma::push::InsertPushRuleError;
@@ -216,6 +217,16 @@ impl From<ReportError> for ApiError {
         match error {
             ReportError::NotFound => Self::not_found(error.to_string()),
             ReportError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ToDeviceError> for ApiError {
+    fn from(error: ToDeviceError) -> Self {
+        match error {
+            ToDeviceError::TooLarge => Self::too_large(error.to_string()),
+            ToDeviceError::Store(error) => error.into(),
+            ToDeviceError::Append(error) => error.into(),
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod pushers;
 pub mod registration;
 pub mod reports;
 pub mod sessions;
+pub mod to_device;
 pub mod uia;
 
 /// SHA-256 of a token.

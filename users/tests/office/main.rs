@@ -6,6 +6,7 @@ mod own_data;
 mod people;
 mod registering;
 mod staying_logged_in;
+mod to_device;
 
 use std::net::{IpAddr, Ipv4Addr};
 

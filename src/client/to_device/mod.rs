@@ -1,0 +1,5 @@
+//! Messages from device to device.
+
+mod send;
+
+pub use send::send;

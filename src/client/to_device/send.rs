@@ -1,0 +1,40 @@
+use axum::extract::State;
+use causeway_users::to_device::{Messages, Recipient};
+use causeway_users::{Session as OfficeSession, Users};
+use ruma::api::client::to_device::send_event_to_device::v3::{Request, Response};
+use ruma::to_device::DeviceIdOrAllDevices;
+
+use crate::client::answer::Answer;
+use crate::client::error::ApiError;
+use crate::client::extract::{Ruma, Session};
+
+/// `PUT /_matrix/client/v3/sendToDevice/{eventType}/{txnId}`
+pub async fn send(
+    State(users): State<Users>,
+    session: Session,
+    Ruma(request): Ruma<Request>,
+) -> Result<Answer<Response>, ApiError> {
+    let session = OfficeSession {
+        user_id: session.user_id,
+        device_id: session.device_id,
+        is_guest: session.is_guest,
+        is_admin: session.is_admin,
+    };
+    let mut messages = Messages::new();
+    for (user, contents) in request.messages {
+        let contents = contents.into_iter().map(|(device, content)| {
+            let recipient = match device {
+                DeviceIdOrAllDevices::DeviceId(id) => Recipient::Device(id),
+                DeviceIdOrAllDevices::AllDevices => Recipient::AllDevices,
+            };
+            (recipient, content.into_json())
+        });
+        messages.insert(user, contents.collect());
+    }
+    let event_type = request.event_type.to_string();
+    let txn_id = request.txn_id.as_str();
+    users
+        .send_to_device(&session, &event_type, txn_id, &messages)
+        .await?;
+    Ok(Answer(Response::new()))
+}

@@ -1,0 +1,116 @@
+//! Messages from device to device. Specification: client-server API, "Send-to-Device
+//! messaging".
+
+use std::collections::{BTreeMap, HashMap};
+
+use causeway_store::log::ToDevice;
+use causeway_store::users::to_device as store;
+use causeway_store::{AppendError, Change, StoreError};
+use ruma::{OwnedDeviceId, OwnedUserId};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::{Session, Users};
+
+/// Longest transaction id and type, in bytes.
+pub const MAX_ID_BYTES: usize = 255;
+
+/// Largest content of one message, in bytes.
+pub const MAX_CONTENT_BYTES: usize = 65_536;
+
+/// Why messages were not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ToDeviceError {
+    /// A content, the type or the transaction id is too long.
+    #[error("the content, type or transaction id is too long")]
+    TooLarge,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log failed.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// To which devices of a user a message goes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Recipient {
+    /// To all.
+    AllDevices,
+    /// To one.
+    Device(OwnedDeviceId),
+}
+
+/// Messages by user and device; contents are JSON.
+pub type Messages = BTreeMap<OwnedUserId, BTreeMap<Recipient, Box<RawValue>>>;
+
+impl Users {
+    /// Sends messages to devices of this server. Those to devices that do not exist are dropped,
+    /// as are all where the device has sent the same transaction before.
+    ///
+    /// # Errors
+    /// [`ToDeviceError`] says why not; then none was sent.
+    pub async fn send_to_device(
+        &self,
+        session: &Session,
+        event_type: &str,
+        txn_id: &str,
+        messages: &Messages,
+    ) -> Result<(), ToDeviceError> {
+        let too_large = |content: &RawValue| content.get().len() > MAX_CONTENT_BYTES;
+        if txn_id.len() > MAX_ID_BYTES
+            || event_type.len() > MAX_ID_BYTES
+            || messages
+                .values()
+                .flatten()
+                .any(|(_, content)| too_large(content))
+        {
+            return Err(ToDeviceError::TooLarge);
+        }
+        let (user, device) = (session.user_id.as_str(), session.device_id.as_str());
+        if store::was_sent(self.store(), user, device, txn_id).await? {
+            return Ok(());
+        }
+        let addressed = self.address(session, event_type, messages).await?;
+        self.log().append(Change::ToDevice(addressed)).await?;
+        // Remembered last: a server that dies in between sends twice rather than never.
+        store::remember(self.store(), user, device, txn_id, self.now_ms()).await?;
+        Ok(())
+    }
+
+    async fn address(
+        &self,
+        session: &Session,
+        event_type: &str,
+        messages: &Messages,
+    ) -> Result<Vec<ToDevice>, StoreError> {
+        let local = messages.keys().filter(|user| self.is_local(user));
+        let users: Vec<String> = local.map(ToString::to_string).collect();
+        let mut devices: HashMap<String, Vec<String>> = HashMap::new();
+        for (user, device) in store::devices_of(self.store(), &users).await? {
+            devices.entry(user).or_default().push(device);
+        }
+        let mut addressed = Vec::new();
+        for (user, contents) in messages {
+            let existing = devices.get(user.as_str()).map_or(&[][..], Vec::as_slice);
+            for (recipient, content) in contents {
+                let message = json!({
+                    "type": event_type,
+                    "sender": session.user_id,
+                    "content": content,
+                })
+                .to_string();
+                let reached = existing.iter().filter(|device| match recipient {
+                    Recipient::AllDevices => true,
+                    Recipient::Device(id) => id.as_str() == device.as_str(),
+                });
+                addressed.extend(reached.map(|device| ToDevice {
+                    user: user.clone(),
+                    device: device.as_str().into(),
+                    message: message.clone(),
+                }));
+            }
+        }
+        Ok(addressed)
+    }
+}
