@@ -84,6 +84,7 @@ fn reading(routes: Routes<AppState>) -> Routes<AppState> {
         .ruma(GUESTS, relation::threads)
         .ruma(GUESTS, state::list)
         .ruma_also_at(GUESTS, &state, state::get)
+        .ruma(GUESTS, state::initial_sync)
         .ruma(GUESTS, state::members)
         .ruma(GUESTS, state::joined_members)
         .ruma(GUESTS, state::joined_rooms)

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod get;
+mod initial_sync;
 mod joined_members;
 mod joined_rooms;
 mod list;
@@ -10,6 +11,7 @@ mod public_rooms;
 
 pub use aliases::aliases;
 pub use get::get;
+pub use initial_sync::initial_sync;
 pub use joined_members::joined_members;
 pub use joined_rooms::joined_rooms;
 pub use list::list;

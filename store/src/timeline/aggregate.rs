@@ -93,9 +93,9 @@ WITH wish AS (
     FROM UNNEST($1::bigint[], $2::text[]) AS w(room_nid, event_id)
     JOIN events o ON o.event_id = w.event_id AND o.room_nid = w.room_nid
 ), thread AS MATERIALIZED (
-    SELECT w.event_id AS parent_id, l.*, w.sender = $3 OR EXISTS (
+    SELECT w.event_id AS parent_id, l.*, w.sender = $3 OR (
                SELECT 1 FROM relations r WHERE r.room_nid = w.room_nid AND r.parent_id = w.event_id
-                 AND r.rel_type = 'm.thread' AND r.sender = $3 AND r.anchor <= $5) AS participated,
+                 AND r.rel_type = 'm.thread' AND r.sender = $3 AND r.anchor <= $5 LIMIT 1) IS NOT NULL AS participated,
            (SELECT count(*) FROM relations r WHERE r.room_nid = w.room_nid AND r.parent_id = w.event_id
               AND r.rel_type = 'm.thread' AND r.sender <> ALL($4) AND r.anchor <= $5) AS count
     FROM wish w

@@ -126,12 +126,12 @@ SELECT r.room_nid, r.room_id, r.version, w.joined_members, NULL::smallint AS mem
              JOIN events e ON e.room_nid = c.room_nid AND e.event_nid = c.event_nid
              WHERE k.type = ANY($4) AND k.state_key = '') AS "state!"
 FROM (SELECT p.room_nid, h.joined_members FROM rooms p JOIN room_heads h ON h.room_nid = p.room_nid
-      WHERE p.published AND ($1::text IS NULL OR EXISTS (
+      WHERE p.published AND ($1::text IS NULL OR (
             SELECT 1 FROM state_keys k
             JOIN current_state c ON c.room_nid = p.room_nid AND c.key_nid = k.key_nid
             JOIN events e ON e.room_nid = c.room_nid AND e.event_nid = c.event_nid
             WHERE k.type IN ('m.room.name', 'm.room.topic', 'm.room.canonical_alias') AND k.state_key = ''
-              AND e.json ILIKE $1))
+              AND e.json ILIKE $1 LIMIT 1) IS NOT NULL)
       ORDER BY h.joined_members DESC, p.room_nid OFFSET $2 LIMIT $3) w
 JOIN rooms r ON r.room_nid = w.room_nid
 ORDER BY w.joined_members DESC, r.room_nid

@@ -105,7 +105,8 @@ fn edge(direction: Direction, place: RoomPlace) -> RoomToken {
 }
 
 // The two differ in the direction of the index scan only. The inner limit bounds what a filter
-// makes the scan read; the outer one stops it as soon as the page is full.
+// makes the scan read; the outer one stops it as soon as the page is full. A subselect with a limit
+// is probed for each row, where Postgres might hash the whole table for an EXISTS below an OR.
 async fn backward(store: &Store, q: &PageQuery<'_>) -> Result<Vec<TimelineRow>, StoreError> {
     rows!(
         store,
@@ -120,9 +121,9 @@ WHERE s.flags & 3 = 0
   AND ($10::text[] IS NULL OR s.sender = ANY($10)) AND s.sender <> ALL($11::text[])
   AND (s.key_nid IS NOT NULL OR s.sender <> ALL($12::text[]))
   AND (NOT $13::boolean OR s.json LIKE '%"url":"%')
-  AND (($14::text[] IS NULL AND $15::text[] IS NULL) OR EXISTS (
+  AND (($14::text[] IS NULL AND $15::text[] IS NULL) OR (
         SELECT 1 FROM relations r WHERE r.room_nid = s.room_nid AND r.parent_id = s.event_id
-          AND ($14 IS NULL OR r.rel_type = ANY($14)) AND ($15 IS NULL OR r.sender = ANY($15))))
+          AND ($14 IS NULL OR r.rel_type = ANY($14)) AND ($15 IS NULL OR r.sender = ANY($15)) LIMIT 1) IS NOT NULL)
 LIMIT $7
         "#,
         q.room.0,
@@ -157,9 +158,9 @@ WHERE s.flags & 3 = 0
   AND ($10::text[] IS NULL OR s.sender = ANY($10)) AND s.sender <> ALL($11::text[])
   AND (s.key_nid IS NOT NULL OR s.sender <> ALL($12::text[]))
   AND (NOT $13::boolean OR s.json LIKE '%"url":"%')
-  AND (($14::text[] IS NULL AND $15::text[] IS NULL) OR EXISTS (
+  AND (($14::text[] IS NULL AND $15::text[] IS NULL) OR (
         SELECT 1 FROM relations r WHERE r.room_nid = s.room_nid AND r.parent_id = s.event_id
-          AND ($14 IS NULL OR r.rel_type = ANY($14)) AND ($15 IS NULL OR r.sender = ANY($15))))
+          AND ($14 IS NULL OR r.rel_type = ANY($14)) AND ($15 IS NULL OR r.sender = ANY($15)) LIMIT 1) IS NOT NULL)
 LIMIT $7
         "#,
         q.room.0,

@@ -82,7 +82,9 @@ WITH RECURSIVE tree(child_nid, rel_type, type, sender, anchor, anchor_offset, de
     SELECT r.child_nid, r.rel_type, r.type, r.sender, r.anchor, r.anchor_offset, t.depth + 1
     FROM tree t
     JOIN events c ON c.room_nid = $1 AND c.event_nid = t.child_nid
-    JOIN relations r ON r.room_nid = $1 AND r.parent_id = c.event_id
+    CROSS JOIN LATERAL (
+        SELECT * FROM relations n WHERE n.room_nid = $1 AND n.parent_id = c.event_id LIMIT $13
+    ) r
     WHERE t.depth < $10
 ), scanned AS (SELECT * FROM tree LIMIT $13)
 SELECT $1::bigint AS room_nid, t.child_nid AS event_nid,
@@ -145,9 +147,9 @@ WHERE s.sender <> ALL($5::text[]) AND o.sender <> ALL($5)
   AND NOT EXISTS (SELECT 1 FROM relations n WHERE n.room_nid = s.room_nid AND n.parent_id = s.parent_id
                   AND n.rel_type = 'm.thread' AND n.sender <> ALL($5)
                   AND (n.anchor, n.anchor_offset) > (s.anchor, s.anchor_offset))
-  AND ($4::text IS NULL OR o.sender = $4 OR EXISTS (
+  AND ($4::text IS NULL OR o.sender = $4 OR (
         SELECT 1 FROM relations m WHERE m.room_nid = s.room_nid AND m.parent_id = s.parent_id
-        AND m.rel_type = 'm.thread' AND m.sender = $4))
+        AND m.rel_type = 'm.thread' AND m.sender = $4 LIMIT 1) IS NOT NULL)
 ORDER BY s.anchor DESC, s.anchor_offset DESC LIMIT $6
             "#,
             room.0,

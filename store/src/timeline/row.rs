@@ -135,7 +135,7 @@ SELECT e.event_nid, e.event_id, e.json, e.flags, e.line, e.step, e.key_nid, e.an
        e.origin_ts, e.sender, e.device_id, e.txn_id,
        p.event_id AS "replaced_id?", p.json AS "replaced_json?",
        x.event_id AS "redaction_id?", x.json AS "redaction_json?",
-       EXISTS (SELECT 1 FROM accounts a WHERE a.user_id = e.sender AND a.erased) AS "erased!"
+       (SELECT a.erased FROM accounts a WHERE a.user_id = e.sender) IS TRUE AS "erased!"
 FROM ("# + $wish + r#") AS w
 JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = w.event_nid
 LEFT JOIN events p ON p.room_nid = e.room_nid AND p.event_nid = e.replaces AND "# + $replaced + r#"
