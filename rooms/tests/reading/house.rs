@@ -37,8 +37,13 @@ pub fn asker(id: &str) -> Asker {
 
 impl House {
     pub async fn build() -> Self {
+        Self::build_with(4).await
+    }
+
+    /// With so many connections to the database.
+    pub async fn build_with(connections: u32) -> Self {
         let database = TestDatabase::create().await;
-        let settings = DatabaseSettings::from_url(&database.url(), 4).unwrap();
+        let settings = DatabaseSettings::from_url(&database.url(), connections).unwrap();
         let store = Store::connect(&settings).await.unwrap();
         let (log, _) = Log::start(&store).await.unwrap();
         let name: OwnedServerName = "test".try_into().unwrap();

@@ -9,6 +9,7 @@ mod directory;
 mod filters;
 mod history;
 mod house;
+mod plans;
 mod relations;
 mod states;
 mod visibility;

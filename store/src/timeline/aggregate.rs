@@ -106,8 +106,8 @@ WITH wish AS (
           AND r.sender <> ALL($4::text[]) AND r.anchor <= $5
         ORDER BY r.anchor DESC, r.anchor_offset DESC LIMIT 1) l
     -- Threads do not nest: who answers in a thread is no root of one.
-    WHERE NOT EXISTS (SELECT 1 FROM relations r WHERE r.room_nid = w.room_nid AND r.child_nid = w.event_nid
-                      AND r.rel_type = 'm.thread')
+    WHERE (SELECT 1 FROM relations r WHERE r.room_nid = w.room_nid AND r.child_nid = w.event_nid
+           AND r.rel_type = 'm.thread' LIMIT 1) IS NULL
 ), editable AS (
     SELECT room_nid, event_nid, event_id, sender, type FROM wish WHERE key_nid IS NULL AND flags & 8 = 0
     UNION
@@ -125,8 +125,8 @@ WITH wish AS (
           AND (c.type = 'm.room.encrypted' OR c.json LIKE '%"m.new_content":{%')
         ORDER BY c.origin_ts DESC, c.event_id DESC LIMIT 1) l
     -- An edit is not edited: the original is.
-    WHERE NOT EXISTS (SELECT 1 FROM relations r WHERE r.room_nid = p.room_nid AND r.child_nid = p.event_nid
-                      AND r.rel_type = 'm.replace')
+    WHERE (SELECT 1 FROM relations r WHERE r.room_nid = p.room_nid AND r.child_nid = p.event_nid
+           AND r.rel_type = 'm.replace' LIMIT 1) IS NULL
     UNION ALL
     SELECT 2, t.room_nid, t.parent_id, t.event_id, t.json, t.count, t.participated, 0
     FROM thread t

@@ -144,9 +144,9 @@ FROM (SELECT r.room_nid, r.parent_id, r.anchor, r.anchor_offset, r.sender FROM r
       ORDER BY r.anchor DESC, r.anchor_offset DESC LIMIT $7) s
 JOIN events o ON o.event_id = s.parent_id AND o.room_nid = s.room_nid AND o.flags & 3 = 0 AND o.anchor IS NOT NULL
 WHERE s.sender <> ALL($5::text[]) AND o.sender <> ALL($5)
-  AND NOT EXISTS (SELECT 1 FROM relations n WHERE n.room_nid = s.room_nid AND n.parent_id = s.parent_id
-                  AND n.rel_type = 'm.thread' AND n.sender <> ALL($5)
-                  AND (n.anchor, n.anchor_offset) > (s.anchor, s.anchor_offset))
+  AND (SELECT 1 FROM relations n WHERE n.room_nid = s.room_nid AND n.parent_id = s.parent_id
+       AND n.rel_type = 'm.thread' AND n.sender <> ALL($5)
+       AND (n.anchor, n.anchor_offset) > (s.anchor, s.anchor_offset) LIMIT 1) IS NULL
   AND ($4::text IS NULL OR o.sender = $4 OR (
         SELECT 1 FROM relations m WHERE m.room_nid = s.room_nid AND m.parent_id = s.parent_id
         AND m.rel_type = 'm.thread' AND m.sender = $4 LIMIT 1) IS NOT NULL)
