@@ -21,8 +21,13 @@ use ruma::{OwnedEventId, RoomAliasId, RoomId, RoomVersionId, UserId, user_id};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-const ALICE: &UserId = user_id!("@alice:hs.test");
-const BOB: &UserId = user_id!("@bob:hs.test");
+fn alice() -> &'static UserId {
+    user_id!("@alice:hs.test")
+}
+
+fn bob() -> &'static UserId {
+    user_id!("@bob:hs.test")
+}
 
 fn initial(event_type: &str, content: Value) -> InitialState {
     InitialState {
@@ -45,22 +50,22 @@ async fn a_room_lives_in_every_version() {
     let rooms = &kitchen.rooms;
     for version in RoomVersion::all() {
         let id = version.id().clone();
-        let room = public_room(rooms, ALICE, id.clone()).await;
+        let room = public_room(rooms, alice(), id.clone()).await;
         let is_hash = !room.as_str().contains(':');
         assert_eq!(is_hash, version.room_id_is_create_hash(), "{id}: {room}");
         let create = content(rooms, &room, "m.room.create").await;
         assert_eq!(create["room_version"], id.as_str());
         let names_creator = !version.rules().authorization.use_room_create_sender;
         assert_eq!(create.get("creator").is_some(), names_creator, "{id}");
-        join(rooms, &room, BOB).await.expect("joined");
-        let said = say(rooms, &room, BOB, "hello").await;
-        let taken = rooms.redact(redaction(&room, ALICE, &said)).await;
+        join(rooms, &room, bob()).await.expect("joined");
+        let said = say(rooms, &room, bob(), "hello").await;
+        let taken = rooms.redact(redaction(&room, alice(), &said)).await;
         let taken = taken.unwrap_or_else(|error| panic!("{id}: {error}"));
         assert_ne!(taken, said);
         let left = stored(&kitchen, &room, &said).await;
         assert_eq!(left["content"], json!({}), "{id}");
-        rooms.leave(&room, BOB, None).await.expect("left");
-        let refused = rooms.send(text(&room, BOB, "again", "again")).await;
+        rooms.leave(&room, bob(), None).await.expect("left");
+        let refused = rooms.send(text(&room, bob(), "again", "again")).await;
         assert!(send_is_forbidden(&refused.expect_err("gone")), "{id}");
         assert_eq!(rooms.head(&room).await.expect("a head").joined_members(), 1);
     }
@@ -79,9 +84,9 @@ async fn presets_decide_who_gets_in() {
         for (preset, join_rule, guest_access) in table {
             let request = CreateRoom {
                 preset: Some(preset),
-                invite: vec![BOB.to_owned()],
+                invite: vec![bob().to_owned()],
                 is_direct: true,
-                ..private_room(ALICE, version.clone())
+                ..private_room(alice(), version.clone())
             };
             let room = rooms.create(request).await.expect("a room");
             let of = async |kind: &str| content(rooms, &room, kind).await;
@@ -90,8 +95,8 @@ async fn presets_decide_who_gets_in() {
             assert_eq!(guests["guest_access"], guest_access);
             let visibility = of("m.room.history_visibility").await;
             assert_eq!(visibility["history_visibility"], "shared");
-            assert_eq!(membership(rooms, &room, BOB).await, Some("invite"));
-            assert_eq!(member(rooms, &room, BOB).await["is_direct"], true);
+            assert_eq!(membership(rooms, &room, bob()).await, Some("invite"));
+            assert_eq!(member(rooms, &room, bob()).await["is_direct"], true);
             check_powers(rooms, &room, version == RoomVersionId::V12, preset).await;
         }
     }
@@ -102,15 +107,15 @@ async fn check_powers(rooms: &Rooms, room: &RoomId, creators_have_no_level: bool
     let create = content(rooms, room, "m.room.create").await;
     let trusted = preset == Preset::TrustedPrivateChat;
     let power = rooms.head(room).await.expect("a head").power();
-    assert_eq!(power.user(BOB) == power.user(ALICE), trusted);
+    assert_eq!(power.user(bob()) == power.user(alice()), trusted);
     if creators_have_no_level {
         assert_eq!(levels["users"], json!({}));
         assert_eq!(levels["events"]["m.room.tombstone"], 150);
         let additional = create.get("additional_creators").cloned();
-        assert_eq!(additional, trusted.then(|| json!([BOB])));
+        assert_eq!(additional, trusted.then(|| json!([bob()])));
     } else {
-        assert_eq!(levels["users"][ALICE.as_str()], 100);
-        assert_eq!(levels["users"].get(BOB.as_str()).is_some(), trusted);
+        assert_eq!(levels["users"][alice().as_str()], 100);
+        assert_eq!(levels["users"].get(bob().as_str()).is_some(), trusted);
         assert_eq!(create.get("additional_creators"), None);
     }
 }
@@ -131,8 +136,8 @@ async fn every_option_of_a_new_room_is_taken() {
             initial("org.example.kept", json!({"is": "here"})),
         ],
         power_override: object(json!({"invite": 33})),
-        creation_content: object(json!({"type": "m.space", "m.federate": false, "creator": BOB})),
-        ..private_room(ALICE, RoomVersionId::V11)
+        creation_content: object(json!({"type": "m.space", "m.federate": false, "creator": bob()})),
+        ..private_room(alice(), RoomVersionId::V11)
     };
     let room = rooms.create(request.clone()).await.expect("a room");
     let of = async |kind: &str| content(rooms, &room, kind).await;
@@ -161,7 +166,7 @@ async fn a_room_that_cannot_be_is_refused_whole() {
     let rooms = &kitchen.rooms;
     let wish = || CreateRoom {
         alias_name: Some("never".to_owned()),
-        ..private_room(ALICE, RoomVersionId::V12)
+        ..private_room(alice(), RoomVersionId::V12)
     };
     let unknown = CreateRoom {
         version: Some(RoomVersionId::try_from("org.example.none").expect("an id")),
@@ -170,7 +175,7 @@ async fn a_room_that_cannot_be_is_refused_whole() {
     let error = rooms.create(unknown).await.expect_err("no such version");
     assert!(matches!(error, CreateError::UnsupportedVersion(_)));
     let named_creator = CreateRoom {
-        power_override: object(json!({"users": {ALICE.as_str(): 100}})),
+        power_override: object(json!({"users": {alice().as_str(): 100}})),
         ..wish()
     };
     let error = rooms.create(named_creator).await.expect_err("a level");
@@ -199,7 +204,7 @@ async fn two_equal_rooms_in_one_millisecond_are_two() {
     let make = || {
         kitchen
             .rooms
-            .create(private_room(ALICE, RoomVersionId::V12))
+            .create(private_room(alice(), RoomVersionId::V12))
     };
     let ids: HashSet<_> = join_all((0..4).map(|_| make()))
         .await
@@ -213,20 +218,20 @@ async fn two_equal_rooms_in_one_millisecond_are_two() {
 async fn a_transaction_is_one_event_and_outlives_the_right_to_send_it() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V11).await;
-    join(rooms, &room, BOB).await.expect("joined");
-    let sends = (0..10).map(|_| rooms.send(text(&room, BOB, "once", "txn")));
+    let room = public_room(rooms, alice(), RoomVersionId::V11).await;
+    join(rooms, &room, bob()).await.expect("joined");
+    let sends = (0..10).map(|_| rooms.send(text(&room, bob(), "once", "txn")));
     let ids: HashSet<OwnedEventId> = join_all(sends)
         .await
         .into_iter()
         .map(|sent| sent.expect("sent"))
         .collect();
     assert_eq!(ids.len(), 1);
-    rooms.leave(&room, BOB, None).await.expect("left");
-    let again = rooms.send(text(&room, BOB, "once", "txn")).await;
+    rooms.leave(&room, bob(), None).await.expect("left");
+    let again = rooms.send(text(&room, bob(), "once", "txn")).await;
     assert!(ids.contains(&again.expect("the first event")));
     let without_device = || {
-        let mut event = text(&room, ALICE, "bridged", "txn");
+        let mut event = text(&room, alice(), "bridged", "txn");
         event.device = None;
         rooms.send(event)
     };
@@ -238,7 +243,7 @@ async fn a_transaction_is_one_event_and_outlives_the_right_to_send_it() {
 async fn many_senders_make_one_chain() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V12).await;
+    let room = public_room(rooms, alice(), RoomVersionId::V12).await;
     let users: Vec<_> = (0..8)
         .map(|n| UserId::parse(format!("@user{n}:hs.test")).expect("a user"))
         .collect();
@@ -271,35 +276,35 @@ async fn many_senders_make_one_chain() {
 async fn only_the_powerful_take_away_events_of_others() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V11).await;
-    join(rooms, &room, BOB).await.expect("joined");
-    let hers = say(rooms, &room, ALICE, "hers").await;
-    let his = say(rooms, &room, BOB, "his").await;
-    let refused = rooms.redact(redaction(&room, BOB, &hers)).await;
+    let room = public_room(rooms, alice(), RoomVersionId::V11).await;
+    join(rooms, &room, bob()).await.expect("joined");
+    let hers = say(rooms, &room, alice(), "hers").await;
+    let his = say(rooms, &room, bob(), "his").await;
+    let refused = rooms.redact(redaction(&room, bob(), &hers)).await;
     assert!(send_is_forbidden(&refused.expect_err("no power")));
     rooms
-        .redact(redaction(&room, BOB, &his))
+        .redact(redaction(&room, bob(), &his))
         .await
         .expect("own");
     rooms
-        .redact(redaction(&room, ALICE, &his))
+        .redact(redaction(&room, alice(), &his))
         .await
         .expect("again");
     let head = rooms.head(&room).await.expect("a head");
     let create = head.state("m.room.create", "").expect("create").pdu.clone();
     let refused = rooms
-        .redact(redaction(&room, ALICE, create.event_id()))
+        .redact(redaction(&room, alice(), create.event_id()))
         .await;
     assert!(send_is_forbidden(&refused.expect_err("the create event")));
     let nowhere = ruma::EventId::parse("$nowhere").expect("an id");
-    let refused = rooms.redact(redaction(&room, ALICE, &nowhere)).await;
+    let refused = rooms.redact(redaction(&room, alice(), &nowhere)).await;
     assert!(matches!(
         refused,
         Err(SendError::Write(WriteError::NoSuchEvent))
     ));
     let as_event = event(
         &room,
-        ALICE,
+        alice(),
         "m.room.redaction",
         json!({"redacts": hers}),
         "r",
@@ -312,12 +317,12 @@ async fn only_the_powerful_take_away_events_of_others() {
 async fn one_reaction_of_a_kind_is_enough() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V11).await;
-    let said = say(rooms, &room, ALICE, "hello").await;
+    let room = public_room(rooms, alice(), RoomVersionId::V11).await;
+    let said = say(rooms, &room, alice(), "hello").await;
     let react = |key: &str, txn: &str| {
         let relates_to = json!({"rel_type": "m.annotation", "event_id": said, "key": key});
         let content = json!({"m.relates_to": relates_to});
-        rooms.send(event(&room, ALICE, "m.reaction", content, txn))
+        rooms.send(event(&room, alice(), "m.reaction", content, txn))
     };
     let first = react("up", "1").await.expect("sent");
     assert_eq!(react("up", "1").await.expect("the same"), first);
@@ -327,14 +332,14 @@ async fn one_reaction_of_a_kind_is_enough() {
     ));
     react("down", "3").await.expect("another key");
     rooms
-        .redact(redaction(&room, ALICE, &first))
+        .redact(redaction(&room, alice(), &first))
         .await
         .expect("taken");
     react("up", "4").await.expect("it is free again");
     let relates_to = json!({"rel_type": "m.thread", "event_id": first});
     let thread = json!({"m.relates_to": relates_to, "body": "x", "msgtype": "m.text"});
     rooms
-        .send(event(&room, ALICE, "m.room.message", thread, "5"))
+        .send(event(&room, alice(), "m.room.message", thread, "5"))
         .await
         .expect("the reaction was redacted and relates to nothing");
 }
@@ -343,16 +348,16 @@ async fn one_reaction_of_a_kind_is_enough() {
 async fn state_is_set_once_and_aliases_must_lead_here() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V11).await;
-    let named = |name: &str| state(&room, ALICE, "m.room.name", "", json!({"name": name}));
+    let room = public_room(rooms, alice(), RoomVersionId::V11).await;
+    let named = |name: &str| state(&room, alice(), "m.room.name", "", json!({"name": name}));
     let first = rooms.set_state(named("one")).await.expect("set");
     assert_eq!(rooms.set_state(named("one")).await.expect("set"), first);
     assert_ne!(rooms.set_state(named("two")).await.expect("set"), first);
-    let create = state(&room, ALICE, "m.room.create", "", json!({}));
+    let create = state(&room, alice(), "m.room.create", "", json!({}));
     assert!(send_is_forbidden(
         &rooms.set_state(create).await.expect_err("once")
     ));
-    let canonical = |content| state(&room, ALICE, "m.room.canonical_alias", "", content);
+    let canonical = |content| state(&room, alice(), "m.room.canonical_alias", "", content);
     let elsewhere = rooms
         .set_state(canonical(json!({"alias": "#x:hs.test"})))
         .await;
@@ -368,11 +373,11 @@ async fn state_is_set_once_and_aliases_must_lead_here() {
         Err(SendError::Alias(AliasMistake::Malformed(_)))
     ));
     let alias = RoomAliasId::parse("#x:hs.test").expect("an alias");
-    rooms.add_alias(&alias, &room, ALICE).await.expect("made");
+    rooms.add_alias(&alias, &room, alice()).await.expect("made");
     let set = rooms.set_state(canonical(json!({"alias": "#x:hs.test", "alt_aliases": []})));
     set.await.expect("it leads here");
     rooms
-        .remove_alias(&alias, ALICE, false)
+        .remove_alias(&alias, alice(), false)
         .await
         .expect("gone");
     let left = content(rooms, &room, "m.room.canonical_alias").await;

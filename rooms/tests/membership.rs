@@ -17,9 +17,17 @@ use ruma::{OwnedRoomId, RoomId, RoomVersionId, UserId, user_id};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-const ALICE: &UserId = user_id!("@alice:hs.test");
-const BOB: &UserId = user_id!("@bob:hs.test");
-const CAROL: &UserId = user_id!("@carol:hs.test");
+fn alice() -> &'static UserId {
+    user_id!("@alice:hs.test")
+}
+
+fn bob() -> &'static UserId {
+    user_id!("@bob:hs.test")
+}
+
+fn carol() -> &'static UserId {
+    user_id!("@carol:hs.test")
+}
 
 async fn room_with_rule(rooms: &Rooms, version: RoomVersionId, rule: Value) -> OwnedRoomId {
     let rules = InitialState {
@@ -29,7 +37,7 @@ async fn room_with_rule(rooms: &Rooms, version: RoomVersionId, rule: Value) -> O
     };
     let request = CreateRoom {
         initial_state: vec![rules],
-        ..private_room(ALICE, version)
+        ..private_room(alice(), version)
     };
     rooms.create(request).await.expect("a room")
 }
@@ -38,14 +46,17 @@ async fn room_with_rule(rooms: &Rooms, version: RoomVersionId, rule: Value) -> O
 async fn bring(rooms: &Rooms, room: &RoomId, user: &UserId, to: &str) {
     match to {
         "none" => {}
-        "invite" => invite(rooms, room, ALICE, user).await.expect("invited"),
+        "invite" => invite(rooms, room, alice(), user).await.expect("invited"),
         "join" => join(rooms, room, user).await.expect("joined"),
         "knock" => knock(rooms, room, user).await.expect("knocked"),
         "leave" => {
             join(rooms, room, user).await.expect("joined");
             rooms.leave(room, user, None).await.expect("left");
         }
-        "ban" => rooms.ban(change(room, ALICE, user)).await.expect("banned"),
+        "ban" => rooms
+            .ban(change(room, alice(), user))
+            .await
+            .expect("banned"),
         other => panic!("{other} is no membership"),
     }
 }
@@ -66,22 +77,22 @@ async fn the_table_of_moderation() {
     for version in [RoomVersionId::V1, RoomVersionId::V11, RoomVersionId::V12] {
         for (before, kicked, banned, unbanned, invited) in table {
             let fresh = async || {
-                let room = public_room(rooms, ALICE, version.clone()).await;
-                bring(rooms, &room, BOB, before).await;
+                let room = public_room(rooms, alice(), version.clone()).await;
+                bring(rooms, &room, bob(), before).await;
                 room
             };
             let case = |action: &str| format!("{version}: {action} of {before}");
             let room = fresh().await;
-            let done = rooms.kick(change(&room, ALICE, BOB)).await;
+            let done = rooms.kick(change(&room, alice(), bob())).await;
             expect(rooms, &room, done, kicked, &case("kick")).await;
             let room = fresh().await;
-            let done = rooms.ban(change(&room, ALICE, BOB)).await;
+            let done = rooms.ban(change(&room, alice(), bob())).await;
             expect(rooms, &room, done, banned, &case("ban")).await;
             let room = fresh().await;
-            let done = rooms.unban(change(&room, ALICE, BOB)).await;
+            let done = rooms.unban(change(&room, alice(), bob())).await;
             expect(rooms, &room, done, unbanned, &case("unban")).await;
             let room = fresh().await;
-            let done = invite(rooms, &room, ALICE, BOB).await;
+            let done = invite(rooms, &room, alice(), bob()).await;
             expect(rooms, &room, done, invited, &case("invite")).await;
         }
     }
@@ -96,7 +107,7 @@ async fn expect(
 ) {
     match (done, after) {
         (Ok(()), Some(after)) => {
-            assert_eq!(membership(rooms, room, BOB).await, Some(after), "{case}");
+            assert_eq!(membership(rooms, room, bob()).await, Some(after), "{case}");
         }
         (Err(_), None) => {}
         (done, _) => panic!("{case} came to {done:?}"),
@@ -108,23 +119,23 @@ async fn expect(
 async fn without_power_nothing_is_moderated() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V12).await;
-    bring(rooms, &room, BOB, "join").await;
+    let room = public_room(rooms, alice(), RoomVersionId::V12).await;
+    bring(rooms, &room, bob(), "join").await;
     for is_inside in [false, true] {
         if is_inside {
-            bring(rooms, &room, CAROL, "join").await;
+            bring(rooms, &room, carol(), "join").await;
         }
-        for target in [ALICE, BOB] {
-            let wish = || change(&room, CAROL, target);
+        for target in [alice(), bob()] {
+            let wish = || change(&room, carol(), target);
             assert!(is_forbidden(&rooms.kick(wish()).await.expect_err("kick")));
             assert!(is_forbidden(&rooms.ban(wish()).await.expect_err("ban")));
         }
         let dave = user_id!("@dave:hs.test");
-        let refused = invite(rooms, &room, CAROL, dave).await;
+        let refused = invite(rooms, &room, carol(), dave).await;
         assert!(is_forbidden(&refused.expect_err("invite takes 50 here")));
     }
     bring(rooms, &room, user_id!("@erin:hs.test"), "ban").await;
-    let lift = change(&room, CAROL, user_id!("@erin:hs.test"));
+    let lift = change(&room, carol(), user_id!("@erin:hs.test"));
     assert!(is_forbidden(
         &rooms.unban(lift).await.expect_err("no power")
     ));
@@ -136,22 +147,25 @@ async fn joining_follows_the_join_rules() {
     let rooms = &kitchen.rooms;
     for version in [RoomVersionId::V6, RoomVersionId::V10, RoomVersionId::V12] {
         let room = room_with_rule(rooms, version, json!({"join_rule": "invite"})).await;
-        let refused = join(rooms, &room, BOB).await.expect_err("not invited");
+        let refused = join(rooms, &room, bob()).await.expect_err("not invited");
         assert!(is_forbidden(&refused));
-        invite(rooms, &room, ALICE, BOB).await.expect("invited");
-        join(rooms, &room, BOB).await.expect("joined");
-        join(rooms, &room, BOB).await.expect("in already");
-        rooms.ban(change(&room, ALICE, BOB)).await.expect("banned");
+        invite(rooms, &room, alice(), bob()).await.expect("invited");
+        join(rooms, &room, bob()).await.expect("joined");
+        join(rooms, &room, bob()).await.expect("in already");
+        rooms
+            .ban(change(&room, alice(), bob()))
+            .await
+            .expect("banned");
         assert!(is_forbidden(
-            &join(rooms, &room, BOB).await.expect_err("banned")
+            &join(rooms, &room, bob()).await.expect_err("banned")
         ));
-        let refused = rooms.leave(&room, BOB, None).await.expect_err("banned");
+        let refused = rooms.leave(&room, bob(), None).await.expect_err("banned");
         assert!(is_forbidden(&refused));
     }
     let nowhere = RoomId::new_v1(ruma::server_name!("hs.test"));
-    let refused = join(rooms, &nowhere, BOB).await;
+    let refused = join(rooms, &nowhere, bob()).await;
     assert!(matches!(refused, Err(MembershipError::NoSuchRoom)));
-    let away = invite(rooms, &nowhere, BOB, user_id!("@x:elsewhere.test")).await;
+    let away = invite(rooms, &nowhere, bob(), user_id!("@x:elsewhere.test")).await;
     assert!(matches!(away, Err(MembershipError::NotInRoom)));
 }
 
@@ -161,35 +175,35 @@ async fn knocking() {
     let rooms = &kitchen.rooms;
     let old = room_with_rule(rooms, RoomVersionId::V6, json!({"join_rule": "invite"})).await;
     assert!(is_forbidden(
-        &knock(rooms, &old, BOB).await.expect_err("too old")
+        &knock(rooms, &old, bob()).await.expect_err("too old")
     ));
     let rule = json!({"join_rule": "knock"});
     for version in [RoomVersionId::V7, RoomVersionId::V12] {
         let room = room_with_rule(rooms, version.clone(), rule.clone()).await;
-        knock(rooms, &room, BOB).await.expect("knocked");
-        assert_eq!(member(rooms, &room, BOB).await["reason"], "please");
-        knock(rooms, &room, BOB).await.expect("once more");
-        rooms.leave(&room, BOB, None).await.expect("taken back");
-        knock(rooms, &room, BOB).await.expect("knocked");
+        knock(rooms, &room, bob()).await.expect("knocked");
+        assert_eq!(member(rooms, &room, bob()).await["reason"], "please");
+        knock(rooms, &room, bob()).await.expect("once more");
+        rooms.leave(&room, bob(), None).await.expect("taken back");
+        knock(rooms, &room, bob()).await.expect("knocked");
         rooms
-            .kick(change(&room, ALICE, BOB))
+            .kick(change(&room, alice(), bob()))
             .await
             .expect("turned away");
-        knock(rooms, &room, BOB).await.expect("knocked");
+        knock(rooms, &room, bob()).await.expect("knocked");
         assert!(is_forbidden(
-            &join(rooms, &room, BOB).await.expect_err("not yet")
+            &join(rooms, &room, bob()).await.expect_err("not yet")
         ));
-        invite(rooms, &room, ALICE, BOB).await.expect("let in");
+        invite(rooms, &room, alice(), bob()).await.expect("let in");
         assert!(is_forbidden(
-            &knock(rooms, &room, BOB).await.expect_err("invited")
+            &knock(rooms, &room, bob()).await.expect_err("invited")
         ));
-        join(rooms, &room, BOB).await.expect("joined");
+        join(rooms, &room, bob()).await.expect("joined");
         assert!(is_forbidden(
-            &knock(rooms, &room, BOB).await.expect_err("joined")
+            &knock(rooms, &room, bob()).await.expect_err("joined")
         ));
         let closed = room_with_rule(rooms, version, json!({"join_rule": "invite"})).await;
         assert!(is_forbidden(
-            &knock(rooms, &closed, BOB).await.expect_err("closed")
+            &knock(rooms, &closed, bob()).await.expect_err("closed")
         ));
     }
 }
@@ -205,27 +219,29 @@ async fn members_of_one_room_may_join_another() {
         (RoomVersionId::V12, "knock_restricted"),
     ];
     for (version, rule) in table {
-        let space = public_room(rooms, ALICE, version.clone()).await;
+        let space = public_room(rooms, alice(), version.clone()).await;
         let allow = json!([{"type": "m.room_membership", "room_id": space}]);
         let rule = json!({"join_rule": rule, "allow": allow});
         let room = room_with_rule(rooms, version.clone(), rule).await;
         assert!(is_forbidden(
-            &join(rooms, &room, BOB).await.expect_err("outside")
+            &join(rooms, &room, bob()).await.expect_err("outside")
         ));
-        join(rooms, &space, BOB).await.expect("joined");
-        join(rooms, &room, BOB).await.expect("let in");
-        let joined = member(rooms, &room, BOB).await;
-        assert_eq!(joined["join_authorised_via_users_server"], ALICE.as_str());
+        join(rooms, &space, bob()).await.expect("joined");
+        join(rooms, &room, bob()).await.expect("let in");
+        let joined = member(rooms, &room, bob()).await;
+        assert_eq!(joined["join_authorised_via_users_server"], alice().as_str());
         // An invite needs nobody who lets in.
-        invite(rooms, &room, ALICE, CAROL).await.expect("invited");
-        join(rooms, &room, CAROL).await.expect("joined");
-        let joined = member(rooms, &room, CAROL).await;
+        invite(rooms, &room, alice(), carol())
+            .await
+            .expect("invited");
+        join(rooms, &room, carol()).await.expect("joined");
+        let joined = member(rooms, &room, carol()).await;
         assert_eq!(joined.get("join_authorised_via_users_server"), None);
         // Once nobody who may invite is there, nobody can be let in.
         let invite_takes = json!({"invite": 100, "users": {}});
-        let levels = state(&room, ALICE, "m.room.power_levels", "", invite_takes);
+        let levels = state(&room, alice(), "m.room.power_levels", "", invite_takes);
         rooms.set_state(levels).await.expect("set");
-        rooms.leave(&room, ALICE, None).await.expect("left");
+        rooms.leave(&room, alice(), None).await.expect("left");
         let dave = user_id!("@dave:hs.test");
         join(rooms, &space, dave).await.expect("joined");
         let refused = join(rooms, &room, dave).await;
@@ -240,16 +256,16 @@ async fn members_of_one_room_may_join_another() {
 async fn forgetting_takes_having_left() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V12).await;
+    let room = public_room(rooms, alice(), RoomVersionId::V12).await;
     for before in ["invite", "join"] {
-        bring(rooms, &room, BOB, before).await;
-        let refused = rooms.forget(&room, BOB).await;
+        bring(rooms, &room, bob(), before).await;
+        let refused = rooms.forget(&room, bob()).await;
         assert!(matches!(refused, Err(MembershipError::StillIn)));
     }
-    rooms.leave(&room, BOB, None).await.expect("left");
-    rooms.leave(&room, BOB, None).await.expect("left already");
-    rooms.forget(&room, BOB).await.expect("forgotten");
-    let never = rooms.leave(&room, CAROL, None).await;
+    rooms.leave(&room, bob(), None).await.expect("left");
+    rooms.leave(&room, bob(), None).await.expect("left already");
+    rooms.forget(&room, bob()).await.expect("forgotten");
+    let never = rooms.leave(&room, carol(), None).await;
     assert!(matches!(never, Err(MembershipError::NotInRoom)));
 }
 
@@ -258,17 +274,17 @@ async fn guests_come_and_go_with_the_rooms_word() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
     let guest = NewAccount {
-        user_id: BOB.as_str(),
+        user_id: bob().as_str(),
         password_hash: None,
         is_guest: true,
         is_admin: false,
         registration_token: None,
     };
     create(&kitchen.store, guest, 0).await.expect("an account");
-    let room = public_room(rooms, ALICE, RoomVersionId::V12).await;
+    let room = public_room(rooms, alice(), RoomVersionId::V12).await;
     let come = || Join {
         room: room.clone(),
-        user: BOB.to_owned(),
+        user: bob().to_owned(),
         is_guest: true,
         reason: None,
     };
@@ -276,21 +292,21 @@ async fn guests_come_and_go_with_the_rooms_word() {
     assert!(matches!(refused, Err(MembershipError::GuestsForbidden)));
     let access = |word: &str| {
         let content = json!({"guest_access": word});
-        rooms.set_state(state(&room, ALICE, "m.room.guest_access", "", content))
+        rooms.set_state(state(&room, alice(), "m.room.guest_access", "", content))
     };
     access("can_join").await.expect("set");
     rooms.join(come()).await.expect("joined");
-    join(rooms, &room, CAROL).await.expect("joined");
+    join(rooms, &room, carol()).await.expect("joined");
     access("forbidden").await.expect("set");
-    assert_eq!(membership(rooms, &room, BOB).await, Some("leave"));
-    assert_eq!(membership(rooms, &room, CAROL).await, Some("join"));
+    assert_eq!(membership(rooms, &room, bob()).await, Some("leave"));
+    assert_eq!(membership(rooms, &room, carol()).await, Some("join"));
 }
 
 #[tokio::test]
 async fn a_member_set_as_state_is_a_membership_like_others() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V12).await;
+    let room = public_room(rooms, alice(), RoomVersionId::V12).await;
     let set = |sender: &UserId, target: &UserId, content: Value| {
         rooms.set_state(state(
             &room,
@@ -300,41 +316,45 @@ async fn a_member_set_as_state_is_a_membership_like_others() {
             content,
         ))
     };
-    set(BOB, BOB, json!({"membership": "join", "displayname": "B"}))
-        .await
-        .expect("joined");
     set(
-        BOB,
-        BOB,
+        bob(),
+        bob(),
+        json!({"membership": "join", "displayname": "B"}),
+    )
+    .await
+    .expect("joined");
+    set(
+        bob(),
+        bob(),
         json!({"membership": "join", "displayname": "Bob here", "org.x": 1}),
     )
     .await
     .expect("renamed");
-    let here = member(rooms, &room, BOB).await;
+    let here = member(rooms, &room, bob()).await;
     assert_eq!(here["displayname"], "Bob here");
     assert_eq!(here["org.x"], 1);
-    let refused = set(BOB, ALICE, json!({"membership": "leave"})).await;
+    let refused = set(bob(), alice(), json!({"membership": "leave"})).await;
     assert!(refused.is_err_and(|error| match error {
         causeway_rooms::actions::SendError::Membership(error) => is_forbidden(&error),
         error => send_is_forbidden(&error),
     }));
-    set(BOB, BOB, json!({"membership": "dance"}))
+    set(bob(), bob(), json!({"membership": "dance"}))
         .await
         .expect_err("no membership");
-    set(ALICE, BOB, json!({"membership": "ban"}))
+    set(alice(), bob(), json!({"membership": "ban"}))
         .await
         .expect("banned");
-    assert_eq!(membership(rooms, &room, BOB).await, Some("ban"));
+    assert_eq!(membership(rooms, &room, bob()).await, Some("ban"));
 }
 
 #[tokio::test]
 async fn who_wants_no_invites_gets_none() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V12).await;
+    let room = public_room(rooms, alice(), RoomVersionId::V12).await;
     let choose = |content: Value| {
         kitchen.log.append(Change::AccountData(AccountData {
-            user: BOB.to_owned(),
+            user: bob().to_owned(),
             room: None,
             event_type: "m.invite_permission_config".to_owned(),
             content: content.to_string(),
@@ -343,88 +363,88 @@ async fn who_wants_no_invites_gets_none() {
     choose(json!({"default_action": "block"}))
         .await
         .expect("stored");
-    let refused = invite(rooms, &room, ALICE, BOB).await;
+    let refused = invite(rooms, &room, alice(), bob()).await;
     assert!(matches!(refused, Err(MembershipError::InviteBlocked)));
     choose(json!({})).await.expect("stored");
-    invite(rooms, &room, ALICE, BOB).await.expect("invited");
+    invite(rooms, &room, alice(), bob()).await.expect("invited");
 }
 
 #[tokio::test]
 async fn a_new_name_reaches_all_joined_rooms() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let space = public_room(rooms, ALICE, RoomVersionId::V12).await;
+    let space = public_room(rooms, alice(), RoomVersionId::V12).await;
     let allow = json!([{"type": "m.room_membership", "room_id": space}]);
     let rule = json!({"join_rule": "restricted", "allow": allow});
     let restricted = room_with_rule(rooms, RoomVersionId::V12, rule).await;
-    let plain = public_room(rooms, ALICE, RoomVersionId::V6).await;
-    let left = public_room(rooms, ALICE, RoomVersionId::V6).await;
+    let plain = public_room(rooms, alice(), RoomVersionId::V6).await;
+    let left = public_room(rooms, alice(), RoomVersionId::V6).await;
     for room in [&space, &restricted, &plain, &left] {
-        join(rooms, room, BOB).await.expect("joined");
+        join(rooms, room, bob()).await.expect("joined");
     }
-    rooms.leave(&left, BOB, None).await.expect("left");
+    rooms.leave(&left, bob(), None).await.expect("left");
     let name = |value: Option<&str>| {
         kitchen.log.append(Change::Profile(ProfileField {
-            user: BOB.to_owned(),
+            user: bob().to_owned(),
             field: "displayname".to_owned(),
             value: value.map(Value::from),
         }))
     };
     name(Some("Robert")).await.expect("stored");
-    assert_eq!(rooms.update_profile(BOB).await.expect("done"), 3);
+    assert_eq!(rooms.update_profile(bob()).await.expect("done"), 3);
     for room in [&space, &restricted, &plain] {
-        assert_eq!(member(rooms, room, BOB).await["displayname"], "Robert");
+        assert_eq!(member(rooms, room, bob()).await["displayname"], "Robert");
     }
     assert_eq!(
-        member(rooms, &left, BOB).await,
+        member(rooms, &left, bob()).await,
         json!({"membership": "leave"})
     );
     name(None).await.expect("stored");
-    rooms.update_profile(BOB).await.expect("done");
+    rooms.update_profile(bob()).await.expect("done");
     assert_eq!(
-        member(rooms, &plain, BOB).await,
+        member(rooms, &plain, bob()).await,
         json!({"membership": "join"})
     );
-    assert_eq!(rooms.leave_all(BOB).await.expect("done"), 3);
-    assert_eq!(membership(rooms, &space, BOB).await, Some("leave"));
+    assert_eq!(rooms.leave_all(bob()).await.expect("done"), 3);
+    assert_eq!(membership(rooms, &space, bob()).await, Some("leave"));
 }
 
 #[tokio::test]
 async fn aliases_belong_to_makers_and_the_powerful() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V11).await;
+    let room = public_room(rooms, alice(), RoomVersionId::V11).await;
     let alias = ruma::room_alias_id!("#here:hs.test");
-    let outside = rooms.add_alias(alias, &room, BOB).await;
+    let outside = rooms.add_alias(alias, &room, bob()).await;
     outside.expect_err("not in the room");
-    join(rooms, &room, BOB).await.expect("joined");
-    join(rooms, &room, CAROL).await.expect("joined");
-    rooms.add_alias(alias, &room, BOB).await.expect("made");
+    join(rooms, &room, bob()).await.expect("joined");
+    join(rooms, &room, carol()).await.expect("joined");
+    rooms.add_alias(alias, &room, bob()).await.expect("made");
     rooms
-        .add_alias(alias, &room, ALICE)
+        .add_alias(alias, &room, alice())
         .await
         .expect_err("taken");
     let elsewhere = ruma::room_alias_id!("#here:elsewhere.test");
     rooms
-        .add_alias(elsewhere, &room, ALICE)
+        .add_alias(elsewhere, &room, alice())
         .await
         .expect_err("not ours");
     rooms
-        .remove_alias(alias, CAROL, false)
+        .remove_alias(alias, carol(), false)
         .await
         .expect_err("not hers");
-    rooms.remove_alias(alias, BOB, false).await.expect("his");
-    rooms.add_alias(alias, &room, BOB).await.expect("made");
+    rooms.remove_alias(alias, bob(), false).await.expect("his");
+    rooms.add_alias(alias, &room, bob()).await.expect("made");
     rooms
-        .remove_alias(alias, ALICE, false)
+        .remove_alias(alias, alice(), false)
         .await
         .expect("the power");
-    rooms.add_alias(alias, &room, BOB).await.expect("made");
+    rooms.add_alias(alias, &room, bob()).await.expect("made");
     rooms
-        .remove_alias(alias, CAROL, true)
+        .remove_alias(alias, carol(), true)
         .await
         .expect("an administrator");
-    let (bob, alice) = (BOB.to_owned(), ALICE.to_owned());
+    let (bob, alice) = (bob().to_owned(), alice().to_owned());
     rooms
         .publish(&room, &bob, false, true)
         .await

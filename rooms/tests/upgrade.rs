@@ -16,9 +16,17 @@ use people::{
 use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomVersionId, UserId, user_id};
 use serde_json::{Value, json};
 
-const ALICE: &UserId = user_id!("@alice:hs.test");
-const BOB: &UserId = user_id!("@bob:hs.test");
-const CAROL: &UserId = user_id!("@carol:hs.test");
+fn alice() -> &'static UserId {
+    user_id!("@alice:hs.test")
+}
+
+fn bob() -> &'static UserId {
+    user_id!("@bob:hs.test")
+}
+
+fn carol() -> &'static UserId {
+    user_id!("@carol:hs.test")
+}
 
 fn wish(room: &RoomId, user: &UserId, version: RoomVersionId) -> Upgrade {
     Upgrade {
@@ -31,7 +39,7 @@ fn wish(room: &RoomId, user: &UserId, version: RoomVersionId) -> Upgrade {
 
 async fn set(rooms: &Rooms, room: &RoomId, kind: &str, key: &str, content: Value) {
     let set = rooms
-        .set_state(state(room, ALICE, kind, key, content))
+        .set_state(state(room, alice(), kind, key, content))
         .await;
     set.unwrap_or_else(|error| panic!("{kind}: {error}"));
 }
@@ -65,7 +73,7 @@ async fn full_room(rooms: &Rooms, version: RoomVersionId) -> (OwnedRoomId, Strin
         alias_name: Some(local.clone()),
         published: true,
         creation_content: people::object(json!({"type": "m.space", "m.federate": false})),
-        ..private_room(ALICE, version)
+        ..private_room(alice(), version)
     };
     let room = rooms.create(request).await.expect("a room");
     for (kind, content) in carried() {
@@ -74,9 +82,9 @@ async fn full_room(rooms: &Rooms, version: RoomVersionId) -> (OwnedRoomId, Strin
     set(rooms, &room, "org.example.own", "", json!({"stays": true})).await;
     let child = json!({"via": ["hs.test"]});
     set(rooms, &room, "m.space.child", "!child:hs.test", child).await;
-    join(rooms, &room, BOB).await.expect("joined");
+    join(rooms, &room, bob()).await.expect("joined");
     rooms
-        .ban(change(&room, ALICE, CAROL))
+        .ban(change(&room, alice(), carol()))
         .await
         .expect("banned");
     (room, format!("#{local}:hs.test"))
@@ -95,7 +103,7 @@ async fn an_upgrade_carries_over_what_it_should() {
     for (from, to) in table {
         let case = format!("{from} to {to}");
         let (old, alias) = full_room(rooms, from.clone()).await;
-        let new = rooms.upgrade(wish(&old, ALICE, to.clone())).await;
+        let new = rooms.upgrade(wish(&old, alice(), to.clone())).await;
         let new = new.unwrap_or_else(|error| panic!("{case}: {error}"));
         for (kind, expected) in carried() {
             assert_eq!(content(rooms, &new, kind).await, expected, "{case}");
@@ -108,9 +116,9 @@ async fn an_upgrade_carries_over_what_it_should() {
         assert_eq!(content(rooms, &new, "org.example.own").await, Value::Null);
         let head = rooms.head(&new).await.expect("a head");
         assert!(head.state("m.space.child", "!child:hs.test").is_some());
-        assert_eq!(membership(rooms, &new, ALICE).await, Some("join"));
-        assert_eq!(membership(rooms, &new, BOB).await, None);
-        assert_eq!(member(rooms, &new, CAROL).await["membership"], "ban");
+        assert_eq!(membership(rooms, &new, alice()).await, Some("join"));
+        assert_eq!(membership(rooms, &new, bob()).await, None);
+        assert_eq!(member(rooms, &new, carol()).await["membership"], "ban");
         let alias = RoomAliasId::parse(alias).expect("an alias");
         assert_eq!(rooms.resolve_alias(&alias).await.expect("found"), new);
         let canonical = content(rooms, &new, "m.room.canonical_alias").await;
@@ -119,9 +127,12 @@ async fn an_upgrade_carries_over_what_it_should() {
         assert_eq!(canonical, json!({}));
         assert!(rooms.is_published(&new).await.expect("known"));
         assert!(!rooms.is_published(&old).await.expect("known"));
-        let refused = rooms.send(text(&old, BOB, "x", "x")).await;
+        let refused = rooms.send(text(&old, bob(), "x", "x")).await;
         assert!(send_is_forbidden(&refused.expect_err("closed")), "{case}");
-        rooms.send(text(&new, ALICE, "x", "x")).await.expect("open");
+        rooms
+            .send(text(&new, alice(), "x", "x"))
+            .await
+            .expect("open");
     }
 }
 
@@ -147,25 +158,25 @@ async fn check_links(rooms: &Rooms, old: &RoomId, new: &RoomId, create: &Value) 
 async fn power_goes_along() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let old = public_room(rooms, ALICE, RoomVersionId::V9).await;
+    let old = public_room(rooms, alice(), RoomVersionId::V9).await;
     // Once upgraded, nobody but a moderator of 120 could set the name; as strings, as once was.
     let levels = json!({
-        "users": {ALICE.as_str(): 120, BOB.as_str(): "60"},
+        "users": {alice().as_str(): 120, bob().as_str(): "60"},
         "events": {"m.room.name": 110}, "events_default": 7, "invite": 3,
     });
-    let own = json!({"users": {ALICE.as_str(): 100}});
+    let own = json!({"users": {alice().as_str(): 100}});
     set(rooms, &old, "m.room.power_levels", "", own).await;
-    let too_high = state(&old, ALICE, "m.room.power_levels", "", levels.clone());
+    let too_high = state(&old, alice(), "m.room.power_levels", "", levels.clone());
     assert!(send_is_forbidden(
         &rooms.set_state(too_high).await.expect_err("above her own")
     ));
     let levels = json!({
-        "users": {ALICE.as_str(): 100, BOB.as_str(): "60"},
+        "users": {alice().as_str(): 100, bob().as_str(): "60"},
         "events": {"m.room.name": "100"}, "events_default": 7, "invite": 3,
     });
     set(rooms, &old, "m.room.name", "", json!({"name": "kept"})).await;
     set(rooms, &old, "m.room.power_levels", "", levels.clone()).await;
-    let same = rooms.upgrade(wish(&old, ALICE, RoomVersionId::V9)).await;
+    let same = rooms.upgrade(wish(&old, alice(), RoomVersionId::V9)).await;
     let same = same.expect("upgraded");
     assert_eq!(content(rooms, &same, "m.room.power_levels").await, levels);
     let closed = content(rooms, &old, "m.room.power_levels").await;
@@ -173,17 +184,19 @@ async fn power_goes_along() {
         (&closed["events_default"], &closed["invite"]),
         (&json!(50), &json!(50))
     );
-    let new = rooms.upgrade(wish(&same, ALICE, RoomVersionId::V12)).await;
+    let new = rooms
+        .upgrade(wish(&same, alice(), RoomVersionId::V12))
+        .await;
     let new = new.expect("upgraded");
     let levels = content(rooms, &new, "m.room.power_levels").await;
-    assert_eq!(levels["users"], json!({BOB.as_str(): 60}));
+    assert_eq!(levels["users"], json!({bob().as_str(): 60}));
     assert_eq!(levels["events"]["m.room.tombstone"], 150);
     assert_eq!(content(rooms, &new, "m.room.name").await["name"], "kept");
-    let back = rooms.upgrade(wish(&new, ALICE, RoomVersionId::V11)).await;
+    let back = rooms.upgrade(wish(&new, alice(), RoomVersionId::V11)).await;
     let levels = content(rooms, &back.expect("upgraded"), "m.room.power_levels").await;
     assert_eq!(
         levels["users"],
-        json!({ALICE.as_str(): 100, BOB.as_str(): 60})
+        json!({alice().as_str(): 100, bob().as_str(): 60})
     );
 }
 
@@ -191,9 +204,9 @@ async fn power_goes_along() {
 async fn an_upgrade_takes_power_and_a_version() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let room = public_room(rooms, ALICE, RoomVersionId::V11).await;
-    join(rooms, &room, BOB).await.expect("joined");
-    for user in [BOB, CAROL] {
+    let room = public_room(rooms, alice(), RoomVersionId::V11).await;
+    join(rooms, &room, bob()).await.expect("joined");
+    for user in [bob(), carol()] {
         let refused = rooms.upgrade(wish(&room, user, RoomVersionId::V12)).await;
         assert!(matches!(
             refused,
@@ -201,16 +214,16 @@ async fn an_upgrade_takes_power_and_a_version() {
         ));
     }
     let unknown = RoomVersionId::try_from("org.example.none").expect("an id");
-    let refused = rooms.upgrade(wish(&room, ALICE, unknown)).await;
+    let refused = rooms.upgrade(wish(&room, alice(), unknown)).await;
     assert!(matches!(refused, Err(UpgradeError::UnsupportedVersion(_))));
     let nowhere = RoomId::new_v1(ruma::server_name!("hs.test"));
     let refused = rooms
-        .upgrade(wish(&nowhere, ALICE, RoomVersionId::V12))
+        .upgrade(wish(&nowhere, alice(), RoomVersionId::V12))
         .await;
     assert!(matches!(refused, Err(UpgradeError::NoSuchRoom)));
     let itself = json!({"replacement_room": room});
     let itself = rooms
-        .set_state(state(&room, ALICE, "m.room.tombstone", "", itself))
+        .set_state(state(&room, alice(), "m.room.tombstone", "", itself))
         .await;
     assert!(matches!(
         itself,
@@ -223,8 +236,8 @@ async fn an_upgrade_takes_power_and_a_version() {
 async fn members_find_the_new_room_as_they_had_the_old_one() {
     let kitchen = Kitchen::open().await;
     let rooms = &kitchen.rooms;
-    let old = public_room(rooms, ALICE, RoomVersionId::V11).await;
-    join(rooms, &old, BOB).await.expect("joined");
+    let old = public_room(rooms, alice(), RoomVersionId::V11).await;
+    join(rooms, &old, bob()).await.expect("joined");
     let nid = rooms.head(&old).await.expect("a head").room();
     let push = json!({"global": {"room": [{"rule_id": old, "actions": ["notify"]}]}});
     let own = [
@@ -233,10 +246,10 @@ async fn members_find_the_new_room_as_they_had_the_old_one() {
             "m.tag",
             json!({"tags": {"m.favourite": {}}}),
         ),
-        (None, "m.direct", json!({ALICE.as_str(): [old]})),
+        (None, "m.direct", json!({alice().as_str(): [old]})),
         (None, "m.push_rules", push),
     ];
-    for user in [ALICE, BOB] {
+    for user in [alice(), bob()] {
         for (room, event_type, content) in own.clone() {
             let data = AccountData {
                 user: user.to_owned(),
@@ -248,10 +261,10 @@ async fn members_find_the_new_room_as_they_had_the_old_one() {
             stored.expect("stored");
         }
     }
-    let new = rooms.upgrade(wish(&old, ALICE, RoomVersionId::V12)).await;
+    let new = rooms.upgrade(wish(&old, alice(), RoomVersionId::V12)).await;
     let new = new.expect("upgraded");
-    join(rooms, &new, BOB).await.expect("joined");
-    for user in [ALICE, BOB] {
+    join(rooms, &new, bob()).await.expect("joined");
+    for user in [alice(), bob()] {
         let of = async |room: Option<&str>, kind: &str| -> Value {
             let found = account_data::find(&kitchen.store, user.as_str(), room, kind).await;
             let found = found.expect("an answer").unwrap_or_default();
@@ -260,7 +273,7 @@ async fn members_find_the_new_room_as_they_had_the_old_one() {
         let tags = of(Some(new.as_str()), "m.tag").await;
         assert_eq!(tags, json!({"tags": {"m.favourite": {}}}), "{user}");
         let direct = of(None, "m.direct").await;
-        assert_eq!(direct, json!({ALICE.as_str(): [old, new]}));
+        assert_eq!(direct, json!({alice().as_str(): [old, new]}));
         let rules = of(None, "m.push_rules").await;
         assert_eq!(rules["global"]["room"][1]["rule_id"], new.as_str());
     }
