@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 use super::error::ApiError;
 
@@ -17,29 +17,87 @@ pub const MAX_JSON_DEPTH: usize = 100;
 /// How long a client may take to send a JSON body.
 pub const MAX_BODY_TIME: Duration = Duration::from_secs(60);
 
-/// Reads a whole body of at most `limit` bytes.
+/// How much of a body that is too large is read nevertheless, in bytes. A client that is still
+/// sending when the connection closes does not get to see the answer.
+pub const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long that may take.
+const MAX_DISCARD_TIME: Duration = Duration::from_secs(10);
+
+/// Reads a whole body of at most `limit` bytes, which is text.
 ///
 /// # Errors
-/// `M_TOO_LARGE` (413) above the limit, at once where the length is announced; 408 when it takes
-/// longer than [`MAX_BODY_TIME`]; `M_UNKNOWN` (400) when the connection breaks.
+/// `M_TOO_LARGE` (413) above the limit; 408 when it takes longer than [`MAX_BODY_TIME`];
+/// `M_UNKNOWN` (400) when the connection breaks; `M_NOT_JSON` (400) if it is not UTF-8.
 pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
+        discard(headers, body).await;
         return Err(too_large(limit));
     }
-    let collected = tokio::time::timeout(MAX_BODY_TIME, Limited::new(body, limit).collect());
-    match collected.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Ok(Err(_)) => Err(ApiError::unknown("The request body ended before its time")),
-        Err(_) => Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "M_UNKNOWN",
-            "The request body took too long",
-        )),
+    let bytes = match tokio::time::timeout(MAX_BODY_TIME, collect(body, limit)).await {
+        Ok(collected) => collected?,
+        Err(_) => {
+            return Err(ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "M_UNKNOWN",
+                "The request body took too long",
+            ));
+        }
+    };
+    // Parsers pass over what they do not need without looking whether it is text.
+    match std::str::from_utf8(&bytes) {
+        Ok(_) => Ok(bytes),
+        Err(_) => Err(ApiError::not_json("The request body is not UTF-8")),
+    }
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut gathered = BytesMut::new();
+    while let Some(data) = next_data(&mut body).await {
+        let data = data.map_err(|_| ApiError::unknown("The request body ended before its time"))?;
+        if gathered.len() + data.len() > limit {
+            discard(&HeaderMap::new(), body).await;
+            return Err(too_large(limit));
+        }
+        gathered.extend_from_slice(&data);
+    }
+    Ok(gathered.freeze())
+}
+
+/// Reads what is left of a body that is refused, up to [`MAX_DISCARDED_BYTES`].
+pub async fn discard(headers: &HeaderMap, mut body: Body) {
+    // Who asks first has not begun to send, and would do so if we began to read.
+    if headers.contains_key(EXPECT) {
+        return;
+    }
+    let reading = async {
+        let mut left = MAX_DISCARDED_BYTES;
+        while let Some(Ok(data)) = next_data(&mut body).await {
+            let Some(less) = left.checked_sub(data.len()) else {
+                break;
+            };
+            left = less;
+        }
+    };
+    // Out of time: the client has to live without the answer.
+    let _ = tokio::time::timeout(MAX_DISCARD_TIME, reading).await;
+}
+
+/// The next piece of a body; trailers are passed over.
+async fn next_data(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
+    loop {
+        match body.frame().await? {
+            Ok(frame) => {
+                if let Ok(data) = frame.into_data() {
+                    return Some(Ok(data));
+                }
+            }
+            Err(error) => return Some(Err(error)),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use causeway_users::Users;
 use causeway_users::sessions::TokenError;
 use futures::future::BoxFuture;
+use http::StatusCode;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use ruma::api::error::{DeserializationError, FromHttpRequestError};
@@ -70,6 +71,10 @@ fn note_room(parts: &Parts, arguments: &RawPathParams) {
     }
 }
 
+/// What ruma says of a room version that cannot be one. The specification has a code for room
+/// versions that a server does not know, whatever they look like.
+const NO_ROOM_VERSION: &str = "expected a Matrix room version ID";
+
 /// Why ruma could not read a request, in the specification's codes.
 fn refuse(error: FromHttpRequestError, body: &[u8]) -> ApiError {
     let error = match error {
@@ -82,8 +87,13 @@ fn refuse(error: FromHttpRequestError, body: &[u8]) -> ApiError {
         DeserializationError::Json(_) | DeserializationError::Utf8(_) => {
             // A body may fail as a request although it is JSON; only the whole tells.
             match serde_json::from_slice::<IgnoredAny>(body) {
-                Ok(_) if std::str::from_utf8(body).is_ok() => ApiError::bad_json(message),
-                _ => ApiError::not_json("The request body is not valid JSON"),
+                Ok(_) if message.contains(NO_ROOM_VERSION) => ApiError::new(
+                    StatusCode::BAD_REQUEST,
+                    "M_UNSUPPORTED_ROOM_VERSION",
+                    "This server does not know the room version",
+                ),
+                Ok(_) => ApiError::bad_json(message),
+                Err(_) => ApiError::not_json("The request body is not valid JSON"),
             }
         }
         DeserializationError::Query(_) if message.contains("missing field") => {

@@ -4,12 +4,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::body::Body;
+use axum::routing::{get, post};
+use http::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::Connections;
+use crate::client::body;
+use crate::client::error::ApiError;
 use crate::config::{Limits, RateLimit};
 use crate::server::drain::Drain;
 use crate::server::entrance::Entrance;
@@ -23,6 +27,10 @@ struct Server {
     drain: Drain,
     release: Arc<Notify>,
     parked: Arc<AtomicUsize>,
+}
+
+async fn read_body(headers: HeaderMap, body: Body) -> Result<&'static str, ApiError> {
+    body::read(&headers, body, 10).await.map(|_| "read")
 }
 
 struct Waits(Arc<AtomicUsize>);
@@ -45,7 +53,8 @@ async fn server(max_connections: usize) -> Server {
     };
     let router = Router::new()
         .route("/quick", get(|| async { "quick" }))
-        .route("/park", get(park));
+        .route("/park", get(park))
+        .route("/body", post(read_body));
     let rate = RateLimit {
         per_minute: 1,
         burst: 1,
@@ -182,4 +191,27 @@ async fn http2_is_spoken_without_tls() {
         (response.status(), response.version()),
         (http::StatusCode::OK, http::Version::HTTP_2)
     );
+}
+
+#[tokio::test]
+async fn who_sends_too_much_gets_an_answer_and_keeps_the_connection() {
+    let server = server(10).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let large = "x".repeat(1_000_000);
+    let announced = format!(
+        "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{large}",
+        large.len()
+    );
+    let unannounced = format!(
+        "POST /body HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{large}\r\n0\r\n\r\n",
+        large.len()
+    );
+    for request in [announced, unannounced] {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answered = answer(&mut stream).await;
+        assert!(answered.starts_with("HTTP/1.1 413"), "{answered}");
+    }
+    let small = "POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    stream.write_all(small.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream).await.ends_with("read"));
 }

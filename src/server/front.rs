@@ -55,7 +55,7 @@ impl Front {
         let running = Running::start(request.method().clone(), record);
         // A panic leaves nothing behind that another request could see: what requests share is
         // behind locks that do not poison, and is changed in whole steps.
-        let call = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind();
+        let call = AssertUnwindSafe(self.route(request)).catch_unwind();
         let (outcome, spent) = meter::scope(call).await;
         let mut response = match outcome {
             Ok(answered) => answered.unwrap_or_else(|never: Infallible| match never {}),
@@ -67,6 +67,16 @@ impl Front {
         running.finish(response.status(), spent);
         allow_any_origin(response.headers_mut());
         response
+    }
+}
+
+impl Front {
+    async fn route(&self, request: Request<Body>) -> Result<Response, Infallible> {
+        // The router lets parameters be empty; no identifier is.
+        if request.uri().path().contains("//") {
+            return Ok(ApiError::unrecognized_path().into_response());
+        }
+        self.router.clone().call(request).await
     }
 }
 

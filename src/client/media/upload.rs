@@ -10,6 +10,7 @@ use ruma::OwnedServerName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::client::body::discard;
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::parameters::{InPath, InQuery};
@@ -33,7 +34,10 @@ pub async fn upload(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     entrance.check_request(&record)?;
-    check_length(&media, &headers)?;
+    if let Err(error) = check_length(&media, &headers) {
+        discard(&headers, body).await;
+        return Err(error);
+    }
     let about = about(&headers, parameters);
     let uri = media
         .upload(&session.user_id, about, body.into_data_stream())
@@ -54,7 +58,10 @@ pub async fn upload_reserved(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     entrance.check_request(&record)?;
-    check_length(&media, &headers)?;
+    if let Err(error) = check_length(&media, &headers) {
+        discard(&headers, body).await;
+        return Err(error);
+    }
     let about = about(&headers, parameters);
     let place = (&*origin, id.as_str());
     media
