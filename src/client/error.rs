@@ -9,6 +9,7 @@ mod media;
 mod reading;
 mod rooms;
 mod store;
+mod sync;
 mod users;
 
 use std::borrow::Cow;

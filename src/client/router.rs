@@ -10,8 +10,8 @@ use ruma::api::path_builder::PathBuilder;
 
 use super::{
     account, account_data, capabilities, device, directory, directory_user, filter, media,
-    membership, message, openid, profile, push, receipt, relation, report, room, session, space,
-    state, third_party, to_device, versions, well_known,
+    membership, message, openid, presence, profile, push, receipt, relation, report, room, session,
+    space, state, sync, third_party, to_device, typing, versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -34,6 +34,7 @@ pub fn routes() -> Routes<AppState> {
     let routes = push_rules(routes);
     let routes = people(routes);
     let routes = rooms(routes);
+    let routes = waiting(routes);
     media::routes::add(routes)
 }
 
@@ -49,6 +50,14 @@ fn discovery(routes: Routes<AppState>) -> Routes<AppState> {
             USERS,
             well_known::server,
         )
+}
+
+fn waiting(routes: Routes<AppState>) -> Routes<AppState> {
+    routes
+        .ruma(GUESTS, sync::get)
+        .ruma(GUESTS, typing::set)
+        .ruma(GUESTS, presence::get)
+        .ruma(GUESTS, presence::set)
 }
 
 fn messages(routes: Routes<AppState>) -> Routes<AppState> {

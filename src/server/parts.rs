@@ -7,6 +7,7 @@ use causeway_events::RoomVersion;
 use causeway_media::{Media, MediaSettings};
 use causeway_rooms::{RoomSettings, Rooms};
 use causeway_store::{Clock, Log, Store, signing_keys};
+use causeway_sync::Sync;
 use causeway_users::password::HashCost;
 use causeway_users::settings::{RegistrationSettings, Term};
 use causeway_users::{Users, UsersSettings, secret};
@@ -66,7 +67,13 @@ pub async fn open(
     let media = Media::open(store.clone(), clock.clone(), media)
         .await
         .context("the folder of media cannot be used")?;
+    let sync = Sync::start(store.clone(), &log, clock.clone());
     let mut background = JoinSet::new();
+    let (stopping, waiting) = (drain.clone(), sync.clone());
+    background.spawn(async move {
+        stopping.begun().await;
+        waiting.drain();
+    });
     let office = users.clone();
     background.spawn(async move { office.run().await });
     background.spawn(causeway_store::state::keep(store.clone(), log.tail()));
@@ -89,6 +96,7 @@ pub async fn open(
         users,
         media,
         rooms,
+        sync,
         store: store.clone(),
         log,
         clock,

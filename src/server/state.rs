@@ -7,6 +7,7 @@ use causeway_media::Media;
 use causeway_rooms::Rooms;
 use causeway_rooms::read::Reader;
 use causeway_store::{Clock, Log, Store};
+use causeway_sync::Sync;
 use causeway_users::Users;
 
 use super::drain::Drain;
@@ -31,6 +32,8 @@ pub struct AppState {
     pub media: Media,
     /// Rooms: writing and reading.
     pub rooms: Rooms,
+    /// What clients see of their rooms, and how they wait for more.
+    pub sync: Sync,
     /// The time.
     pub clock: Clock,
     /// The database.

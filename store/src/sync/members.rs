@@ -9,8 +9,8 @@ use crate::meter::timed;
 /// Members of a room among which heroes are looked for.
 const MEMBERS_LOOKED_AT: i64 = 1_000;
 
-/// Heroes of a room.
-const HEROES: i64 = 5;
+/// Candidates for the heroes of a room: one more than are shown, since the reader may be one.
+const HEROES: i64 = 6;
 
 /// The current member events of `(room, user)` pairs. One query.
 ///
@@ -51,18 +51,16 @@ pub struct Hero {
     pub room: RoomNid,
     /// Who.
     pub user: String,
+    /// Whether they are joined or invited; otherwise they have gone.
+    pub here: bool,
 }
 
-/// The heroes of those rooms that have neither a name nor a canonical alias, in order; if nobody
-/// else is in the room, those who were. One query.
+/// Candidates for the heroes of those rooms that have neither a name nor a canonical alias: first
+/// those who are there, in the order in which they came, then those who were. One query.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn heroes(
-    snapshot: &mut Snapshot,
-    rooms: &[RoomNid],
-    reader: &str,
-) -> Result<Vec<Hero>, StoreError> {
+pub async fn heroes(snapshot: &mut Snapshot, rooms: &[RoomNid]) -> Result<Vec<Hero>, StoreError> {
     if rooms.is_empty() {
         return Ok(Vec::new());
     }
@@ -70,12 +68,12 @@ pub async fn heroes(
     let rows = timed(
         sqlx::query!(
             r#"
-SELECT w.room_nid AS "room_nid!", m.user_id
+SELECT w.room_nid AS "room_nid!", m.user_id, m.here AS "here!"
 FROM UNNEST($1::bigint[]) AS w(room_nid)
 CROSS JOIN LATERAL (
     SELECT m.user_id, m.membership IN (1, 2) AS here, m.position
     FROM (SELECT * FROM memberships m WHERE m.room_nid = w.room_nid LIMIT $2) m
-    WHERE m.user_id <> $4 AND m.membership <> 3
+    WHERE m.membership <> 3
     ORDER BY here DESC, m.position LIMIT $3
 ) m
 WHERE NOT EXISTS (
@@ -85,17 +83,11 @@ WHERE NOT EXISTS (
       AND ((k.type = 'm.room.name' AND e.json LIKE '%"name":"_%')
         OR (k.type = 'm.room.canonical_alias' AND e.json LIKE '%"alias":"_%'))
 )
-  AND (m.here OR NOT EXISTS (
-    SELECT 1 FROM room_heads h JOIN memberships own ON own.room_nid = h.room_nid AND own.user_id = $4
-    WHERE h.room_nid = w.room_nid
-      AND h.joined_members + h.invited_members > CASE WHEN own.membership IN (1, 2) THEN 1 ELSE 0 END
-  ))
 ORDER BY w.room_nid, m.here DESC, m.position
             "#,
             &rooms,
             MEMBERS_LOOKED_AT,
             HEROES,
-            reader,
         )
         .fetch_all(snapshot.connection()),
     )
@@ -105,6 +97,39 @@ ORDER BY w.room_nid, m.here DESC, m.position
         .map(|row| Hero {
             room: RoomNid(row.room_nid),
             user: row.user_id,
+            here: row.here,
+        })
+        .collect())
+}
+
+/// How many have joined and are invited, as `(room, version of the room, joined, invited)`. One
+/// query.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn member_counts(
+    snapshot: &mut Snapshot,
+    rooms: &[RoomNid],
+) -> Result<Vec<(RoomNid, String, i32, i32)>, StoreError> {
+    let rooms: Vec<i64> = rooms.iter().map(|room| room.0).collect();
+    let rows = timed(
+        sqlx::query!(
+            "SELECT h.room_nid, r.version, h.joined_members, h.invited_members
+             FROM room_heads h JOIN rooms r ON r.room_nid = h.room_nid WHERE h.room_nid = ANY($1)",
+            &rooms,
+        )
+        .fetch_all(snapshot.connection()),
+    )
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            (
+                RoomNid(row.room_nid),
+                row.version,
+                row.joined_members,
+                row.invited_members,
+            )
         })
         .collect())
 }

@@ -16,7 +16,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 
 pub use self::device_lists::{DeviceListQuery, SharedUser, device_lists};
 pub use self::events::{SyncEvent, TimelineFilter, TimelineRange, redactions, timelines};
-pub use self::members::{Hero, heroes, members};
+pub use self::members::{Hero, heroes, member_counts, members};
 pub use self::own::{
     AccountDataRow, ReceiptRow, WaitingMessage, account_data, delete_to_device, receipts, to_device,
 };

@@ -151,6 +151,8 @@ pub struct OnlineUser {
     pub ignored: Option<String>,
     /// Devices for which messages wait.
     pub waiting_devices: Vec<String>,
+    /// What the user last said about their presence.
+    pub status_msg: Option<String>,
 }
 
 /// Loads it: two queries.
@@ -172,6 +174,7 @@ pub async fn load_online(store: &Store, user: &UserId) -> Result<OnlineUser, Sto
         sqlx::query!(
             r#"SELECT (SELECT content FROM account_data
                        WHERE user_id = $1 AND room_nid = 0 AND type = 'm.ignored_user_list') AS ignored,
+                      (SELECT status_msg FROM presence WHERE user_id = $1) AS status_msg,
                       ARRAY(SELECT DISTINCT device_id FROM to_device WHERE user_id = $1) AS "waiting!""#,
             user.as_str(),
         )
@@ -189,6 +192,7 @@ pub async fn load_online(store: &Store, user: &UserId) -> Result<OnlineUser, Sto
         rooms: rooms.collect::<Result<_, StoreError>>()?,
         ignored: own.ignored,
         waiting_devices: own.waiting,
+        status_msg: own.status_msg,
     })
 }
 

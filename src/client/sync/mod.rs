@@ -1,0 +1,5 @@
+//! What is new.
+
+mod get;
+
+pub use get::get;

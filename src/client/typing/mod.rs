@@ -1,0 +1,5 @@
+//! Who types.
+
+mod set;
+
+pub use set::set;

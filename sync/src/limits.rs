@@ -1,0 +1,67 @@
+//! Every limit of this crate, by name.
+
+/// Longest time that a client may wait, in milliseconds.
+pub const MAX_TIMEOUT_MS: u64 = 120_000;
+
+/// Events of a timeline where the filter names no number.
+pub const DEFAULT_TIMELINE_EVENTS: usize = 10;
+
+/// Events of a timeline, at most.
+pub const MAX_TIMELINE_EVENTS: usize = 500;
+
+/// Entries that a room's ring keeps.
+pub const MAX_RING_ENTRIES: usize = 256;
+
+/// Bytes that all rings keep together.
+pub const MAX_RING_BYTES: usize = 128 * 1024 * 1024;
+
+/// Changes of rooms that are remembered for each user who syncs.
+pub const MAX_RECENT_ROOMS: usize = 64;
+
+/// Entries of their own (account data, messages, devices) that are remembered for each user.
+pub const MAX_OWN_ENTRIES: usize = 256;
+
+/// Changes of typing and presence that are remembered for each user.
+pub const MAX_EPHEMERAL_NEWS: usize = 512;
+
+/// Member events that are kept for each room.
+pub const MAX_ROOM_MEMBERS: usize = 5_000;
+
+/// Members that a device is remembered to know.
+pub const MAX_MEMBERS_SENT: usize = 20_000;
+
+/// Devices that are remembered for each user.
+pub const MAX_DEVICES: usize = 256;
+
+/// Requests of one user that wait at the same time; the oldest goes when another comes.
+pub const MAX_WAITERS: usize = 256;
+
+/// Messages to a device in one answer.
+pub const MAX_TO_DEVICE: usize = 100;
+
+/// Members of a room who are online, beyond which presence does not spread through it.
+pub const MAX_PRESENCE_ROOM: usize = 500;
+
+/// Presence of others in one answer.
+pub const MAX_PRESENCE: usize = 1_000;
+
+/// Users in a room who are shown as typing.
+pub const MAX_TYPING: usize = 100;
+
+/// Longest time that somebody is typing without saying so again, in milliseconds.
+pub const MAX_TYPING_MS: u64 = 120_000;
+
+/// Time without a request after which a user is offline, in milliseconds.
+pub const OFFLINE_AFTER_MS: u64 = 30_000;
+
+/// Time without a request after which nothing is kept about a user, in milliseconds.
+pub const UNLOAD_AFTER_MS: u64 = 300_000;
+
+/// How long an action counts as `currently_active`, in milliseconds.
+pub const ACTIVE_MS: u64 = 300_000;
+
+/// Stored filters that are kept in memory.
+pub const CACHED_FILTERS: usize = 10_000;
+
+/// Users whose presence is written in one statement.
+pub const PRESENCE_BATCH: usize = 1_000;

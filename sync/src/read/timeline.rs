@@ -1,0 +1,285 @@
+//! Timelines from the database.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use causeway_events::Membership;
+use causeway_events::client::{ClientEvent, Format, Unsigned};
+use causeway_events::visibility::{Sight, Visibility, may_see};
+use causeway_store::log::REDACTED;
+use causeway_store::sync::{self as queries, SightWish, SyncEvent, TimelineFilter, TimelineRange};
+use causeway_store::{EventNid, RoomNid, RoomPlace, StateRef};
+use serde::Deserialize;
+
+use super::plan::{Check, Kind, RoomPlan, membership};
+use super::{Reading, ShownRooms, event_mut};
+use crate::answer::JoinedRoom;
+use crate::engine::SyncError;
+use crate::event::{RoomEvent, Shown, read as read_event};
+use crate::filter::{Filter, like};
+
+/// Reads the timelines of all rooms that have one.
+pub(super) async fn read(reading: &mut Reading<'_>) -> Result<ShownRooms, SyncError> {
+    let filter = &*reading.request.filter;
+    let limit = filter.timeline_limit();
+    let ranges: Vec<TimelineRange> = with_timeline(&reading.rooms)
+        .filter(|plan| filter.timeline.rooms.allows(&plan.row.room_id))
+        .filter(|plan| plan.after.is_none_or(|after| after < plan.until))
+        .map(|plan| TimelineRange {
+            room: plan.row.room,
+            after: plan.after,
+            until: plan.until,
+        })
+        .collect();
+    let wish = timeline_filter(filter, limit, &reading.ephemeral.ignored);
+    let rows = queries::timelines(&mut reading.snapshot, &ranges, &wish).await?;
+    let mut by_room: HashMap<RoomNid, Vec<SyncEvent>> = HashMap::new();
+    for row in rows {
+        by_room.entry(row.room).or_default().push(row);
+    }
+    let sights = read_sights(reading, &by_room).await?;
+    let mut shown = ShownRooms::new();
+    for plan in with_timeline(&reading.rooms) {
+        let rows = by_room.remove(&plan.row.room).unwrap_or_default();
+        let room = timeline_of(plan, rows, limit, filter, &sights, reading.since.is_some());
+        shown.insert(plan.row.room, room);
+    }
+    Ok(shown)
+}
+
+fn with_timeline(rooms: &[RoomPlan]) -> impl Iterator<Item = &RoomPlan> {
+    rooms
+        .iter()
+        .filter(|plan| matches!(plan.kind, Kind::Joined | Kind::Left))
+}
+
+/// One event more than is shown tells whether there are more.
+fn timeline_filter(
+    filter: &Filter,
+    limit: usize,
+    ignored: &HashSet<ruma::OwnedUserId>,
+) -> TimelineFilter {
+    let rules = &filter.timeline.rules;
+    let names =
+        |users: &HashSet<ruma::OwnedUserId>| users.iter().map(ToString::to_string).collect();
+    TimelineFilter {
+        limit: i64::try_from(limit + 1).unwrap_or(i64::MAX),
+        types: rules
+            .types
+            .as_ref()
+            .map(|types| types.iter().map(|t| like(t)).collect()),
+        not_types: rules.not_types.iter().map(|t| like(t)).collect(),
+        senders: rules.senders.as_ref().map(names),
+        not_senders: names(&rules.not_senders),
+        ignored: names(ignored),
+        url: filter.timeline.url,
+    }
+}
+
+/// What decides whether an event may be seen: history visibility and the reader's membership.
+type Sights = HashMap<EventNid, (Option<Visibility>, Option<Membership>)>;
+
+async fn read_sights(
+    reading: &mut Reading<'_>,
+    by_room: &HashMap<RoomNid, Vec<SyncEvent>>,
+) -> Result<Sights, SyncError> {
+    let mut wishes = Vec::new();
+    for plan in &reading.rooms {
+        let events = by_room.get(&plan.row.room).into_iter().flatten();
+        let doubtful = events.filter(|event| is_doubtful(plan, event));
+        wishes.extend(doubtful.map(|event| SightWish {
+            room: plan.row.room,
+            event: event.nid,
+            before: state_before(event),
+            member: plan.row.key,
+        }));
+    }
+    let mut sights: Sights = wishes
+        .iter()
+        .map(|wish| (wish.event, (None, None)))
+        .collect();
+    for row in queries::sights(&mut reading.snapshot, &wishes).await? {
+        let Some(sight) = sights.get_mut(&row.event) else {
+            continue;
+        };
+        if row.is_member {
+            sight.1 = membership(&row.json).and_then(|it| Membership::parse(it.word()));
+        } else {
+            sight.0 = Some(visibility(&row.json));
+        }
+    }
+    Ok(sights)
+}
+
+fn is_doubtful(plan: &RoomPlan, event: &SyncEvent) -> bool {
+    match plan.check {
+        Check::Nothing => false,
+        Check::BeforeOwn => event.place < RoomPlace::live(plan.row.position),
+        Check::All => event.nid != plan.row.event,
+    }
+}
+
+/// An accepted state event is the last step of the state after it.
+fn state_before(event: &SyncEvent) -> StateRef {
+    StateRef {
+        line: event.state.line,
+        step: event.state.step - i32::from(event.key.is_some() && event.state.step > 0),
+    }
+}
+
+fn visibility(json: &str) -> Visibility {
+    #[derive(Deserialize)]
+    struct Event {
+        content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Content {
+        history_visibility: String,
+    }
+    serde_json::from_str::<Event>(json).map_or(Visibility::Shared, |event| {
+        Visibility::parse(&event.content.history_visibility)
+    })
+}
+
+/// `rows` come newest first.
+fn timeline_of(
+    plan: &RoomPlan,
+    mut rows: Vec<SyncEvent>,
+    limit: usize,
+    filter: &Filter,
+    sights: &Sights,
+    is_incremental: bool,
+) -> JoinedRoom {
+    let end = RoomPlace {
+        anchor: plan.until + 1,
+        offset: i32::MIN,
+    };
+    let mut room = JoinedRoom::new(plan.row.room_id.clone(), end);
+    room.is_new = plan.is_new;
+    // A room that the client has just come into may go on before its timeline.
+    room.limited =
+        rows.len() > limit || (plan.is_new && is_incremental && plan.kind == Kind::Joined);
+    rows.truncate(limit);
+    if let Some(first) = rows.last() {
+        room.prev_batch = first.place;
+    }
+    // Newest first: whether the reader was there at a later event.
+    let mut there_later = plan.kind == Kind::Joined;
+    for row in rows {
+        let known = sights.get(&row.nid).copied();
+        let Some(event) = RoomEvent::from_row(plan.version, row) else {
+            continue;
+        };
+        let word = match known {
+            None => "join",
+            Some(sight) => {
+                let (seen, membership) = sight_of(plan, &event, sight, there_later);
+                there_later |= membership == Membership::Join;
+                if !seen {
+                    continue;
+                }
+                membership.as_str()
+            }
+        };
+        if filter.timeline.url.is_some() && !filter.timeline.allow_event(&event.pdu) {
+            continue;
+        }
+        let own = event
+            .member()
+            .is_some_and(|user| user.as_str() == own_id(plan, &event));
+        room.timeline.push(Shown {
+            membership: Some(if own && known.is_none() {
+                membership_after(&event)
+            } else {
+                word
+            }),
+            event: Arc::new(event),
+            relations: None,
+        });
+    }
+    room.timeline.reverse();
+    room
+}
+
+/// The reader's id if the event is the reader's own member event.
+fn own_id<'a>(plan: &RoomPlan, event: &'a RoomEvent) -> &'a str {
+    if event.nid == plan.row.event {
+        event.pdu.state_key().unwrap_or_default()
+    } else {
+        ""
+    }
+}
+
+fn membership_after(event: &RoomEvent) -> &'static str {
+    Membership::of(&event.pdu)
+        .unwrap_or(Membership::Leave)
+        .as_str()
+}
+
+fn sight_of(
+    plan: &RoomPlan,
+    event: &RoomEvent,
+    sight: (Option<Visibility>, Option<Membership>),
+    there_later: bool,
+) -> (bool, Membership) {
+    let before = sight.1.unwrap_or(Membership::Leave);
+    let is_visibility = event.pdu.is_state("m.room.history_visibility", "");
+    let own_key = plan.own_user();
+    let is_own = event.pdu.is_state("m.room.member", own_key.as_str());
+    let after = Membership::of(&event.pdu).filter(|_| is_own);
+    let seen = may_see(&Sight {
+        visibility: sight.0.unwrap_or(Visibility::Shared),
+        visibility_after: is_visibility.then(|| Visibility::of(Some(&event.pdu))),
+        membership: before,
+        membership_after: after,
+        joined_later: there_later,
+    });
+    // Whoever is concerned always learns what became of them.
+    (seen || is_own, after.unwrap_or(before))
+}
+
+/// Adds to the events of an answer what is not in their rows: why they are blank.
+pub(super) async fn decorate(
+    reading: &mut Reading<'_>,
+    shown: &mut ShownRooms,
+) -> Result<(), SyncError> {
+    let events = |shown: &ShownRooms| {
+        let rooms = shown.iter();
+        let blank = rooms.flat_map(|(nid, room)| {
+            let events = room.timeline.iter().chain(&room.state);
+            events
+                .filter(|shown| shown.event.flags & REDACTED != 0)
+                .map(|shown| (*nid, shown.event.pdu.event_id().to_string()))
+        });
+        blank.collect::<Vec<_>>()
+    };
+    let targets = events(shown);
+    let versions: HashMap<RoomNid, _> = reading
+        .rooms
+        .iter()
+        .map(|plan| (plan.row.room, plan.version))
+        .collect();
+    let mut because: HashMap<String, Box<str>> = HashMap::new();
+    for (room, target, id, json) in queries::redactions(&mut reading.snapshot, &targets).await? {
+        let pdu = versions
+            .get(&room)
+            .and_then(|version| read_event(*version, &id, json));
+        if let Some(pdu) = pdu {
+            let json = ClientEvent::new(&pdu).to_json(Format::Sync, &Unsigned::default());
+            because.insert(target, json.into());
+        }
+    }
+    if because.is_empty() {
+        return Ok(());
+    }
+    for room in shown.values_mut() {
+        for shown in room.timeline.iter_mut().chain(&mut room.state) {
+            if let Some(event) = event_mut(shown)
+                && let Some(json) = because.get(event.pdu.event_id().as_str())
+            {
+                event.redacted_because = Some(json.clone());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! What a client holds between two syncs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use causeway_store::Position;
+
+/// `s{position}_{ephemeral}`, and `_{position}` where messages to the device are left over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// Everything in the log up to here has been answered.
+    pub position: Position,
+    /// Typing and presence up to here have been answered. The counter starts anew, higher, with
+    /// each start of the server; losing it costs nothing.
+    pub ephemeral: u64,
+    /// Messages to the device have been answered only up to here.
+    pub to_device: Option<Position>,
+}
+
+/// The text is no token of this server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a sync token")]
+pub struct InvalidToken;
+
+impl Token {
+    /// Up to where messages to the device have been answered.
+    pub fn to_device_position(&self) -> Position {
+        self.to_device.unwrap_or(self.position)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}_{}", self.position, self.ephemeral)?;
+        match self.to_device {
+            Some(position) => write!(f, "_{position}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Token {
+    type Err = InvalidToken;
+
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
+        let mut parts = text.strip_prefix('s').ok_or(InvalidToken)?.split('_');
+        let mut number = || match parts.next() {
+            None => Ok(None),
+            // Only digits: `parse` alone would take a sign.
+            Some(part) if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) => {
+                part.parse::<u64>().map(Some).map_err(|_| InvalidToken)
+            }
+            Some(_) => Err(InvalidToken),
+        };
+        let place = |number: u64| {
+            i64::try_from(number)
+                .map(Position)
+                .map_err(|_| InvalidToken)
+        };
+        let position = place(number()?.ok_or(InvalidToken)?)?;
+        let ephemeral = number()?.ok_or(InvalidToken)?;
+        let to_device = number()?.map(place).transpose()?;
+        if parts.next().is_some() {
+            return Err(InvalidToken);
+        }
+        Ok(Self {
+            position,
+            ephemeral,
+            to_device,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "token_test.rs"]
+mod token_test;
