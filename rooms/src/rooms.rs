@@ -5,6 +5,7 @@ use std::sync::Arc;
 use causeway_events::{RoomVersion, ServerKey};
 use causeway_store::state::StateKeys;
 use causeway_store::{Clock, Log, Nids, Store};
+use parking_lot::Mutex;
 use ruma::{OwnedServerName, OwnedUserId, RoomId, ServerName, UserId};
 
 use crate::head::{Head, StateEntry};
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) nids: Nids,
     pub(crate) keys: StateKeys,
     pub(crate) heads: Heads,
+    /// When the newest room was made, in milliseconds since 1970.
+    pub(crate) last_creation_ms: Mutex<u64>,
 }
 
 impl Rooms {
@@ -59,6 +62,7 @@ impl Rooms {
             nids,
             keys,
             heads,
+            last_creation_ms: Mutex::new(0),
         }))
     }
 

@@ -11,7 +11,7 @@ use super::draft::{Content, raw};
 use crate::{Rooms, WriteError};
 
 /// Attempts at a room id that is not taken.
-const ROOM_ID_ATTEMPTS: u64 = 8;
+const ROOM_ID_ATTEMPTS: u32 = 8;
 
 /// State that a new room has from the start.
 #[derive(Debug, Clone, Deserialize)]
@@ -69,20 +69,26 @@ impl Rooms {
     ) -> Result<OwnedRoomId, WriteError> {
         let mut drafts = self.drafts(creator, state);
         for _ in 0..ROOM_ID_ATTEMPTS {
+            if let Some(create) = drafts.first_mut() {
+                create.origin_ts_ms = self.creation_ms();
+            }
             let derived = version.room_id_is_create_hash();
             let room_id = (!derived).then(|| RoomId::new_v1(self.server_name()));
             match self.append_new(version, room_id, drafts.clone()).await {
-                // Two equal rooms of one user in one millisecond would be one room.
-                Err(WriteError::Append(AppendError::Conflict(_))) => {
-                    if let Some(create) = drafts.first_mut() {
-                        create.origin_ts_ms += 1;
-                    }
-                }
+                Err(WriteError::Append(AppendError::Conflict(_))) => {}
                 Err(error) => return Err(error),
                 Ok((room_id, _)) => return Ok(room_id),
             }
         }
         Err(WriteError::Busy)
+    }
+
+    /// Now, and later than the room before: since version 12 two equal rooms of one user in one
+    /// millisecond would be one room.
+    fn creation_ms(&self) -> u64 {
+        let mut last = self.parts().last_creation_ms.lock();
+        *last = self.parts().clock.now_ms().max(*last + 1);
+        *last
     }
 }
 
