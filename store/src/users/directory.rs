@@ -22,6 +22,8 @@ pub struct Person {
 /// People whose id or name contains `term`, and who share a room with `searcher` or are in a
 /// room that anybody may join or read; best matches first, at most `limit`.
 ///
+/// Names are compared by Unicode's rules, whatever locale the database was made with.
+///
 /// # Errors
 /// The database's.
 pub async fn search(
@@ -40,16 +42,17 @@ pub async fn search(
                  LEFT JOIN profiles n ON n.user_id = a.user_id AND n.field = 'displayname'
                  LEFT JOIN profiles p ON p.user_id = a.user_id AND p.field = 'avatar_url'
                  WHERE a.deactivated_at IS NULL AND a.kind = 0
-                   AND (a.user_id ILIKE $2 OR n.value #>> '{}' ILIKE $2)
+                   AND (a.user_id ILIKE $2 OR n.value #>> '{}' ILIKE $2 COLLATE "und-x-icu")
                  UNION ALL
                  SELECT DISTINCT ON (m.user_id) m.user_id, m.display_name, m.avatar_url
                  FROM memberships m
                  WHERE NOT m.is_local AND m.membership = 2
-                   AND (m.user_id ILIKE $2 OR m.display_name ILIKE $2)
+                   AND (m.user_id ILIKE $2 OR m.display_name ILIKE $2 COLLATE "und-x-icu")
                ), ranked AS (
                  SELECT *, CASE WHEN lower(user_id) = lower($3)
-                                  OR lower(display_name) = lower($3) THEN 0
-                                WHEN display_name ILIKE ltrim($2, '%') THEN 1
+                                  OR lower(display_name COLLATE "und-x-icu") = lower($3 COLLATE "und-x-icu")
+                                  THEN 0
+                                WHEN display_name ILIKE ltrim($2, '%') COLLATE "und-x-icu" THEN 1
                                 WHEN user_id ILIKE '@' || ltrim($2, '%') THEN 1
                                 ELSE 2 END AS rank
                  FROM people WHERE user_id <> $1 ORDER BY rank, user_id LIMIT $5
@@ -66,10 +69,13 @@ pub async fn search(
                    JOIN events e ON e.room_nid = c.room_nid AND e.event_nid = c.event_nid
                    WHERE theirs.user_id = ranked.user_id AND theirs.membership = 2
                      AND k.state_key = ''
-                     AND (k.type = 'm.room.join_rules'
-                            AND e.json::jsonb #>> '{content,join_rule}' = 'public'
-                          OR k.type = 'm.room.history_visibility'
-                            AND e.json::jsonb #>> '{content,history_visibility}' = 'world_readable')
+                     AND k.type IN ('m.room.join_rules', 'm.room.history_visibility')
+                     -- jsonb refuses zero characters, which events may have.
+                     AND CASE WHEN position('\u0000' IN e.json) > 0 THEN false
+                              WHEN k.type = 'm.room.join_rules'
+                              THEN e.json::jsonb #>> '{content,join_rule}' = 'public'
+                              ELSE e.json::jsonb #>> '{content,history_visibility}'
+                                     = 'world_readable' END
                  )
                ORDER BY rank, user_id LIMIT $4"#,
             searcher,
