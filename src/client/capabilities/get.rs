@@ -1,24 +1,26 @@
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use causeway_events::RoomVersion;
 use ruma::api::client::discovery::get_capabilities::v3::{
-    Capabilities, ChangePasswordCapability, GetLoginTokenCapability, ProfileFieldsCapability,
-    Request, Response, RoomVersionStability, RoomVersionsCapability, ThirdPartyIdChangesCapability,
+    Capabilities, GetLoginTokenCapability, ProfileFieldsCapability, Request, RoomVersionStability,
+    RoomVersionsCapability,
 };
 
-use crate::client::answer::Answer;
+use serde_json::{Value, json};
+
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
 use crate::config::Settings;
 
-/// `GET /_matrix/client/v3/capabilities`. Display names and avatars may be set, which is what the
-/// absence of their capabilities means.
+/// `GET /_matrix/client/v3/capabilities`. What has its default value is said all the same: not
+/// every client knows the defaults.
 pub async fn get(
     State(settings): State<Arc<Settings>>,
     _: Session,
     _: Ruma<Request>,
-) -> Result<Answer<Response>, ApiError> {
+) -> Result<Json<Value>, ApiError> {
     let available = RoomVersion::all().map(|version| {
         let stability = if version.is_stable() {
             RoomVersionStability::Stable
@@ -32,9 +34,12 @@ pub async fn get(
         settings.server.default_room_version.clone(),
         available.collect(),
     );
-    capabilities.change_password = ChangePasswordCapability::new(settings.login.password);
-    capabilities.thirdparty_id_changes = ThirdPartyIdChangesCapability::new(false);
     capabilities.get_login_token = GetLoginTokenCapability::new(settings.login.token);
     capabilities.profile_fields = Some(ProfileFieldsCapability::new(true));
-    Ok(Answer(Response::new(capabilities)))
+    let mut all = serde_json::to_value(capabilities).map_err(ApiError::internal)?;
+    all["m.change_password"] = json!({"enabled": settings.login.password});
+    all["m.set_displayname"] = json!({"enabled": true});
+    all["m.set_avatar_url"] = json!({"enabled": true});
+    all["m.3pid_changes"] = json!({"enabled": false});
+    Ok(Json(json!({"capabilities": all})))
 }
