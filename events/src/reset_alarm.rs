@@ -9,6 +9,8 @@ use crate::version::RoomVersion;
 
 /// Most users that one alarm names.
 const MAX_NAMED: usize = 10;
+/// How many changes of one entry are looked back upon to see which of two events came first.
+const MAX_STEPS_BACK: usize = 100;
 
 /// What was taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,32 +117,27 @@ pub struct Decision<'a> {
 }
 
 /// Looks for losses among the decisions of one resolution. `create` is the room's create event;
-/// `follows(a, b)` says whether `b` is among the events that authorise `a` (see
-/// [`crate::auth_index::Indexed::covers`]).
+/// `replaced` gives what stood under an event's own key in the state before it, as
+/// far as that is known.
 pub fn alarms(
     version: RoomVersion,
     create: Option<&Pdu>,
     decisions: &[Decision<'_>],
-    follows: impl Fn(&Pdu, &Pdu) -> bool,
+    replaced: impl Fn(&Pdu) -> Option<Pdu>,
 ) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     for decision in decisions {
         let Some(before) = decision.before else {
             continue;
         };
-        let is_same = |after: &Pdu| after.event_id() == before.event_id();
-        if decision
-            .after
-            .is_some_and(|after| is_same(after) || follows(after, before))
-        {
-            continue;
-        }
+        // First what is quick to tell: nearly all decisions lose nothing.
         let Some(lost) = loss(version, create, before, decision.after) else {
             continue;
         };
         let cause = match decision.after {
             None => Cause::NothingAllowed,
-            Some(after) if follows(before, after) => Cause::WentBack,
+            Some(after) if follows(after, before, &replaced) => continue,
+            Some(after) if follows(before, after, &replaced) => Cause::WentBack,
             Some(_) => Cause::OtherFork,
         };
         let has_it = |fork: &Option<Pdu>| {
@@ -160,6 +157,21 @@ pub fn alarms(
         });
     }
     alarms
+}
+
+/// Whether the later event took the place of the earlier one, directly or through others.
+fn follows(later: &Pdu, earlier: &Pdu, replaced: impl Fn(&Pdu) -> Option<Pdu>) -> bool {
+    let mut at = later.clone();
+    for _ in 0..MAX_STEPS_BACK {
+        if at.event_id() == earlier.event_id() {
+            return true;
+        }
+        match replaced(&at) {
+            Some(event) => at = event,
+            None => return false,
+        }
+    }
+    false
 }
 
 fn loss(

@@ -26,6 +26,8 @@ pub struct Room {
     pub numbers: HashMap<OwnedEventId, Nid>,
     /// State after each event.
     pub states: Vec<State>,
+    /// State before each state event; empty for others.
+    pub before: Vec<State>,
     pub keys: HashMap<Key, u32>,
     pub names: Vec<Key>,
     pub index: Vec<Option<Indexed>>,
@@ -79,6 +81,7 @@ impl Room {
             events: Vec::new(),
             numbers: HashMap::new(),
             states: Vec::new(),
+            before: Vec::new(),
             keys: HashMap::new(),
             names: Vec::new(),
             index: Vec::new(),
@@ -188,6 +191,11 @@ impl Room {
 
     fn push(&mut self, pdu: Pdu, before: State) -> Nid {
         let number = self.events.len();
+        self.before.push(if pdu.state_key().is_some() {
+            before.clone()
+        } else {
+            State::new()
+        });
         let mut after = before;
         let mut indexed = None;
         if let Some(state_key) = pdu.state_key() {
@@ -245,12 +253,21 @@ impl Room {
             room: self,
             common: &common,
         };
-        let question = Question {
-            auth_difference: self.indexed_difference(forks, &common),
+        let question = self.question(forks, &common, conflicts);
+        (resolve(self.version, &source, &question).unwrap(), common)
+    }
+
+    pub fn question(
+        &self,
+        forks: &[State],
+        common: &State,
+        conflicts: Vec<Conflict<u32, Nid>>,
+    ) -> Question<u32, Nid> {
+        Question {
+            auth_difference: self.indexed_difference(forks, common),
             subgraph: self.indexed_subgraph(&conflicts),
             conflicts,
-        };
-        (resolve(self.version, &source, &question).unwrap(), common)
+        }
     }
 
     pub fn indexed_difference(&self, forks: &[State], common: &State) -> Vec<Nid> {
