@@ -203,6 +203,8 @@ fn code(status: u16, errcode: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn unknown_paths_and_methods() {
+    let empty = ask(Method::GET, "/_matrix/client/v3/rooms//state/m.x").token(None);
+    assert_eq!(refused(empty).await, code(404, "M_UNRECOGNIZED"));
     let unknown = ask(Method::GET, "/_matrix/client/v3/nothing");
     assert_eq!(refused(unknown).await, code(404, "M_UNRECOGNIZED"));
     assert_eq!(
@@ -296,6 +298,16 @@ async fn guests_go_only_where_they_may() {
 #[tokio::test]
 async fn bad_bodies() {
     let post = |body: Vec<u8>| ask(Method::POST, CREATE).body(body);
+    let not_utf8_in_passing = b"{\"unknown\":\"\xff\"}".to_vec();
+    assert_eq!(
+        refused(post(not_utf8_in_passing)).await,
+        code(400, "M_NOT_JSON")
+    );
+    let version = br#"{"room_version":"there is no such version"}"#.to_vec();
+    assert_eq!(
+        refused(post(version)).await,
+        code(400, "M_UNSUPPORTED_ROOM_VERSION")
+    );
     assert_eq!(refused(post(b"{".to_vec())).await, code(400, "M_NOT_JSON"));
     assert_eq!(
         refused(post(b"\xff{}".to_vec())).await,
