@@ -125,6 +125,7 @@ fn accounts(routes: Routes<AppState>) -> Routes<AppState> {
             account::register_with_secret,
         )
         .ruma(GUESTS, account::whoami)
+        .ruma(USERS, account::whois)
         .ruma(USERS, account::change_password)
         .ruma(USERS, account::deactivate)
         .ruma(USERS, ids::list)

@@ -7,19 +7,25 @@ use serde_json::json;
 
 use super::error::ApiError;
 use super::extract::Session;
+use crate::server::entrance::Entrance;
+use crate::server::rate_limit::Action;
 
 /// Has the user of `session` give their password once more, for `action` (which names its target
 /// too: an authentication serves one action only). Call [`Users::finish_uia`] with the result
 /// when the action is done.
 ///
 /// # Errors
-/// The 401 that asks for the password.
+/// The 401 that asks for the password, and `M_LIMIT_EXCEEDED` to who guesses it.
 pub async fn confirm(
     users: &Users,
+    entrance: &Entrance,
     session: &Session,
     action: &str,
     auth: Option<&AuthData>,
 ) -> Result<Passed, ApiError> {
+    if let Some(AuthData::Password(_)) = auth {
+        entrance.check_account(Action::Login, &session.user_id)?;
+    }
     let purpose = Purpose {
         action,
         user_id: Some(&session.user_id),

@@ -15,6 +15,7 @@ mod gaps;
 mod history;
 mod knocking;
 mod lazy;
+mod media;
 mod membership;
 mod operating;
 mod people;

@@ -8,15 +8,24 @@ use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
 use crate::client::uia;
+use crate::server::entrance::Entrance;
 
 /// `POST /_matrix/client/v3/account/deactivate`
 pub async fn deactivate(
     State(users): State<Users>,
+    State(entrance): State<Entrance>,
     State(rooms): State<Rooms>,
     session: Session,
     Ruma(request): Ruma<Request>,
 ) -> Result<Answer<Response>, ApiError> {
-    let passed = uia::confirm(&users, &session, "deactivate", request.auth.as_ref()).await?;
+    let passed = uia::confirm(
+        &users,
+        &entrance,
+        &session,
+        "deactivate",
+        request.auth.as_ref(),
+    )
+    .await?;
     users.deactivate(&session.user_id, request.erase).await?;
     users.finish_uia(&passed).await?;
     // Whoever deactivates an account closes the window at once: the rooms are left all the same.

@@ -8,6 +8,7 @@ mod shared_secret;
 pub mod third_party_ids;
 mod token_validity;
 mod whoami;
+mod whois;
 
 pub use available::available;
 pub use deactivate::deactivate;
@@ -16,3 +17,4 @@ pub use register::{answer as register_answer, register};
 pub use shared_secret::{nonce, register_with_secret};
 pub use token_validity::token_validity;
 pub use whoami::whoami;
+pub use whois::whois;

@@ -6,15 +6,17 @@ use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
 use crate::client::uia;
+use crate::server::entrance::Entrance;
 
 /// `DELETE /_matrix/client/v3/devices/{deviceId}`
 pub async fn delete(
     State(users): State<Users>,
+    State(entrance): State<Entrance>,
     session: Session,
     Ruma(request): Ruma<one::v3::Request>,
 ) -> Result<Answer<one::v3::Response>, ApiError> {
     let action = format!("delete_device {}", request.device_id);
-    let passed = uia::confirm(&users, &session, &action, request.auth.as_ref()).await?;
+    let passed = uia::confirm(&users, &entrance, &session, &action, request.auth.as_ref()).await?;
     users
         .delete_devices(&session.user_id, &[request.device_id])
         .await?;
@@ -25,6 +27,7 @@ pub async fn delete(
 /// `POST /_matrix/client/v3/delete_devices`
 pub async fn delete_many(
     State(users): State<Users>,
+    State(entrance): State<Entrance>,
     session: Session,
     Ruma(mut request): Ruma<many::v3::Request>,
 ) -> Result<Answer<many::v3::Response>, ApiError> {
@@ -33,7 +36,7 @@ pub async fn delete_many(
     request.devices.dedup();
     let names: Vec<&str> = request.devices.iter().map(|id| id.as_str()).collect();
     let action = format!("delete_devices {}", serde_json::json!(names));
-    let passed = uia::confirm(&users, &session, &action, request.auth.as_ref()).await?;
+    let passed = uia::confirm(&users, &entrance, &session, &action, request.auth.as_ref()).await?;
     users
         .delete_devices(&session.user_id, &request.devices)
         .await?;
