@@ -31,19 +31,18 @@ async fn names(house: &House, space: &OwnedRoomId, query: HierarchyQuery<'_>) ->
         .collect()
 }
 
-#[tokio::test]
-async fn a_space_is_walked_depth_first_past_what_is_hidden() {
-    let house = House::build().await;
+/// A space with children that are open, hidden, restricted, nested and gone; and the hidden one.
+async fn many_children(house: &House) -> (OwnedRoomId, OwnedRoomId) {
     let is_space = ("m.room.create", "", json!({"type": "m.space"}));
     let private = ("m.room.join_rules", "", json!({"join_rule": "invite"}));
-    let leaf = named(&house, "leaf", &[]).await;
-    let hidden = named(&house, "hidden", &[private.clone()]).await;
-    let club = named(&house, "club", &[private]).await;
+    let leaf = named(house, "leaf", &[]).await;
+    let hidden = named(house, "hidden", std::slice::from_ref(&private)).await;
+    let club = named(house, "club", &[private]).await;
     house.member(&club, ALICE, BOB, "invite").await;
     house.member(&club, BOB, BOB, "join").await;
     let allow = json!({"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": club}]});
-    let restricted = named(&house, "restricted", &[("m.room.join_rules", "", allow)]).await;
-    let inner = named(&house, "inner", &[is_space.clone()]).await;
+    let restricted = named(house, "restricted", &[("m.room.join_rules", "", allow)]).await;
+    let inner = named(house, "inner", std::slice::from_ref(&is_space)).await;
     house
         .set(
             &inner,
@@ -53,7 +52,7 @@ async fn a_space_is_walked_depth_first_past_what_is_hidden() {
             child(None, true),
         )
         .await;
-    let top = named(&house, "top", &[is_space]).await;
+    let top = named(house, "top", &[is_space]).await;
     for (room, content) in [
         (&restricted, child(None, false)),
         (&hidden, child(Some("a"), true)),
@@ -66,6 +65,13 @@ async fn a_space_is_walked_depth_first_past_what_is_hidden() {
             .set(&top, ALICE, "m.space.child", room.as_str(), content)
             .await;
     }
+    (top, hidden)
+}
+
+#[tokio::test]
+async fn a_space_is_walked_depth_first_past_what_is_hidden() {
+    let house = House::build().await;
+    let (top, hidden) = many_children(&house).await;
     let all = HierarchyQuery::default();
     assert_eq!(
         names(&house, &top, all).await,
@@ -149,9 +155,8 @@ async fn a_summary_is_for_those_who_may_know_of_the_room() {
     assert_eq!(invited.membership, Some("invite"));
 }
 
-#[tokio::test]
-async fn the_directory_is_searched_and_paged() {
-    let house = House::build().await;
+/// Three rooms and a space in the directory, and a room that is not in it.
+async fn published(house: &House) {
     let mut rooms = Vec::new();
     for (name, topic) in [
         ("Tea", "drinks"),
@@ -159,7 +164,7 @@ async fn the_directory_is_searched_and_paged() {
         ("50%_off", "sale"),
     ] {
         let room = named(
-            &house,
+            house,
             name,
             &[("m.room.topic", "", json!({"topic": topic}))],
         )
@@ -167,48 +172,47 @@ async fn the_directory_is_searched_and_paged() {
         rooms.push(room);
     }
     let is_space = ("m.room.create", "", json!({"type": "m.space"}));
-    rooms.push(named(&house, "Space", &[is_space]).await);
+    rooms.push(named(house, "Space", &[is_space]).await);
     house.member(&rooms[1], BOB, BOB, "join").await;
-    named(&house, "not listed", &[]).await;
+    named(house, "not listed", &[]).await;
     for room in &rooms {
         let nid = house.rooms.head(room).await.unwrap().room();
         set_published(&house.store, nid, true).await.unwrap();
     }
-    let names = |query: PublicRoomsQuery<'_>| {
-        let (reader, limit) = (house.reader.clone(), query.limit);
-        let (search, types) = (
-            query.search.map(str::to_owned),
-            query.room_types.map(<[_]>::to_vec),
-        );
-        let since = query.since.map(str::to_owned);
-        async move {
-            let query = PublicRoomsQuery {
-                limit,
-                since: since.as_deref(),
-                search: search.as_deref(),
-                room_types: types.as_deref(),
-            };
-            let found = reader.public_rooms(query).await.unwrap();
-            let names: Vec<_> = found
-                .chunk
-                .iter()
-                .filter_map(|room| room.name.clone())
-                .collect();
-            (names, found.next_batch, found.total_room_count_estimate)
-        }
-    };
+}
+
+async fn listed(house: &House, query: PublicRoomsQuery<'_>) -> (Vec<String>, Option<String>, u64) {
+    let found = house.reader.public_rooms(query).await.unwrap();
+    let names = found.chunk.into_iter().filter_map(|room| room.name);
+    (
+        names.collect(),
+        found.next_batch,
+        found.total_room_count_estimate,
+    )
+}
+
+#[tokio::test]
+async fn the_directory_is_searched_and_paged() {
+    let house = House::build().await;
+    published(&house).await;
     let all = PublicRoomsQuery::default();
-    let (found, next, total) = names(PublicRoomsQuery {
-        limit: Some(3),
-        ..all
-    })
+    let (found, next, total) = listed(
+        &house,
+        PublicRoomsQuery {
+            limit: Some(3),
+            ..all
+        },
+    )
     .await;
     assert_eq!(found, ["Coffee \"house\"", "Tea", "50%_off"]);
     assert_eq!(total, 4);
-    let (found, next, _) = names(PublicRoomsQuery {
-        since: next.as_deref(),
-        ..all
-    })
+    let (found, next, _) = listed(
+        &house,
+        PublicRoomsQuery {
+            since: next.as_deref(),
+            ..all
+        },
+    )
     .await;
     assert_eq!(found, ["Space"]);
     assert_eq!(next, None);
@@ -220,24 +224,33 @@ async fn the_directory_is_searched_and_paged() {
         ("join_rule", 0),
         ("@alice", 0),
     ] {
-        let (found, ..) = names(PublicRoomsQuery {
-            search: Some(search),
-            ..all
-        })
+        let (found, ..) = listed(
+            &house,
+            PublicRoomsQuery {
+                search: Some(search),
+                ..all
+            },
+        )
         .await;
         assert_eq!(found.len(), expected, "{search}");
     }
     let spaces = [Some("m.space".to_owned())];
-    let (found, ..) = names(PublicRoomsQuery {
-        room_types: Some(&spaces),
-        ..all
-    })
+    let (found, ..) = listed(
+        &house,
+        PublicRoomsQuery {
+            room_types: Some(&spaces),
+            ..all
+        },
+    )
     .await;
     assert_eq!(found, ["Space"]);
-    let (found, ..) = names(PublicRoomsQuery {
-        room_types: Some(&[None]),
-        ..all
-    })
+    let (found, ..) = listed(
+        &house,
+        PublicRoomsQuery {
+            room_types: Some(&[None]),
+            ..all
+        },
+    )
     .await;
     assert_eq!(found.len(), 3);
 }

@@ -91,8 +91,7 @@ async fn fetch(store: &Store, query: AggregationQuery<'_>) -> Result<Vec<Row>, S
 WITH wish AS (
     SELECT o.room_nid, o.event_nid, o.event_id, o.sender, o.type, o.key_nid, o.flags
     FROM UNNEST($1::bigint[], $2::text[]) AS w(room_nid, event_id)
-    JOIN events o ON o.event_id = w.event_id AND o.room_nid = w.room_nid
-), thread AS MATERIALIZED (
+    JOIN events o ON o.event_id = w.event_id AND o.room_nid = w.room_nid), thread AS MATERIALIZED (
     SELECT w.event_id AS parent_id, l.*, w.sender = $3 OR (
                SELECT 1 FROM relations r WHERE r.room_nid = w.room_nid AND r.parent_id = w.event_id
                  AND r.rel_type = 'm.thread' AND r.sender = $3 AND r.anchor <= $5 LIMIT 1) IS NOT NULL AS participated,
@@ -107,18 +106,15 @@ WITH wish AS (
         ORDER BY r.anchor DESC, r.anchor_offset DESC LIMIT 1) l
     -- Threads do not nest: who answers in a thread is no root of one.
     WHERE (SELECT 1 FROM relations r WHERE r.room_nid = w.room_nid AND r.child_nid = w.event_nid
-           AND r.rel_type = 'm.thread' LIMIT 1) IS NULL
-), editable AS (
+           AND r.rel_type = 'm.thread' LIMIT 1) IS NULL), editable AS (
     SELECT room_nid, event_nid, event_id, sender, type FROM wish WHERE key_nid IS NULL AND flags & 8 = 0
     UNION
-    SELECT room_nid, event_nid, event_id, sender, type FROM thread WHERE key_nid IS NULL AND flags & 8 = 0
-), found AS (
+    SELECT room_nid, event_nid, event_id, sender, type FROM thread WHERE key_nid IS NULL AND flags & 8 = 0), found AS (
     SELECT 1 AS kind, p.room_nid, p.event_id AS parent_id, l.event_id, l.json,
            NULL::bigint AS count, NULL::boolean AS participated, 0::bigint AS anchor
     FROM editable p
     CROSS JOIN LATERAL (
-        SELECT c.event_id, c.json
-        FROM relations r JOIN events c ON c.room_nid = r.room_nid AND c.event_nid = r.child_nid
+        SELECT c.event_id, c.json FROM relations r JOIN events c ON c.room_nid = r.room_nid AND c.event_nid = r.child_nid
         WHERE r.room_nid = p.room_nid AND r.parent_id = p.event_id AND r.rel_type = 'm.replace'
           AND r.sender = p.sender AND r.type = p.type AND r.anchor <= $5
           AND c.key_nid IS NULL AND c.flags & 11 = 0
@@ -128,14 +124,12 @@ WITH wish AS (
     WHERE (SELECT 1 FROM relations r WHERE r.room_nid = p.room_nid AND r.child_nid = p.event_nid
            AND r.rel_type = 'm.replace' LIMIT 1) IS NULL
     UNION ALL
-    SELECT 2, t.room_nid, t.parent_id, t.event_id, t.json, t.count, t.participated, 0
-    FROM thread t
+    SELECT 2, t.room_nid, t.parent_id, t.event_id, t.json, t.count, t.participated, 0 FROM thread t
     UNION ALL
     SELECT 3, w.room_nid, w.event_id, l.event_id, NULL, NULL, NULL, l.anchor
     FROM wish w
     CROSS JOIN LATERAL (
-        SELECT c.event_id, r.anchor
-        FROM relations r JOIN events c ON c.room_nid = r.room_nid AND c.event_nid = r.child_nid
+        SELECT c.event_id, r.anchor FROM relations r JOIN events c ON c.room_nid = r.room_nid AND c.event_nid = r.child_nid
         WHERE r.room_nid = w.room_nid AND r.parent_id = w.event_id AND r.rel_type = 'm.reference'
           AND r.sender <> ALL($4) AND r.anchor <= $5 AND c.flags & 3 = 0
         ORDER BY r.anchor DESC, r.anchor_offset DESC LIMIT $6) l
