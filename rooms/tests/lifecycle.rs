@@ -383,3 +383,23 @@ async fn state_is_set_once_and_aliases_must_lead_here() {
     let left = content(rooms, &room, "m.room.canonical_alias").await;
     assert_eq!(left, json!({"alt_aliases": []}));
 }
+
+#[tokio::test]
+async fn a_room_that_exists_already_harms_no_other() {
+    let kitchen = Kitchen::open().await;
+    let rooms = &kitchen.rooms;
+    let room = public_room(rooms, alice(), RoomVersionId::V11).await;
+    let version = RoomVersion::find(&RoomVersionId::V11).expect("known");
+    let taken = RoomId::new_v1(&kitchen::server());
+    let make = || {
+        let content = json!({"room_version": "11"});
+        let create = kitchen.state(alice(), "m.room.create", "", content);
+        rooms.append_new(version, Some(taken.clone()), vec![create])
+    };
+    let sends = (0..20).map(|n| rooms.send(text(&room, alice(), "hello", &format!("t{n}"))));
+    let (made, sent) = futures::join!(join_all([make(), make(), make()]), join_all(sends));
+    assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+    for sent in sent {
+        sent.expect("a room of its own");
+    }
+}

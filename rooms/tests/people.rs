@@ -1,5 +1,5 @@
 //! Shorthand for the tests of actions.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, missing_docs, reason = "each test binary uses its part")]
 
 use causeway_rooms::actions::{
     ChangeMember, CreateRoom, Invite, Join, Knock, MembershipError, Preset, Redact, SendError,

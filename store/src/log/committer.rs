@@ -80,7 +80,7 @@ impl Committer {
         Some(pending)
     }
 
-    async fn commit(&mut self, mut batch: Batch) {
+    async fn commit(&self, mut batch: Batch) {
         // At most one round per room can find a duplicate transaction, so this ends.
         loop {
             let start = Instant::now();
@@ -162,8 +162,25 @@ impl Committer {
         }
     }
 
+    /// Writes what a batch holds for each room on its own, so that a change that cannot be
+    /// written is refused alone.
+    async fn commit_apart(&self, batch: Batch) {
+        let rooms = batch.rooms.into_iter().map(|room| Batch {
+            rooms: vec![room],
+            others: Vec::new(),
+        });
+        let others = Batch {
+            rooms: Vec::new(),
+            others: batch.others,
+        };
+        for part in rooms.chain([others]).filter(|part| !part.is_empty()) {
+            Box::pin(self.commit(part)).await;
+        }
+    }
+
     /// Takes out changes whose client transaction was written before, and what was built on
-    /// them, and answers those. `None` if the violation had another cause: then all are refused.
+    /// them, and answers those. `None` if the violation had another cause: then
+    /// each room's changes are tried on their own, and refused if they are alone already.
     async fn without_duplicates(&self, batch: Batch, error: &sqlx::Error) -> Option<Batch> {
         let found = match write_room::duplicates(self.store.pool(), &batch.rooms).await {
             Ok(found) => found,
@@ -174,6 +191,10 @@ impl Committer {
         };
         let in_batch = repeated_transactions(&batch);
         if found.is_empty() && in_batch.is_empty() {
+            if batch.rooms.len() + usize::from(!batch.others.is_empty()) > 1 {
+                self.commit_apart(batch).await;
+                return None;
+            }
             let reason: Arc<str> = error.to_string().into();
             for item in batch.into_pending() {
                 answer(item, Err(AppendError::Conflict(reason.clone())));

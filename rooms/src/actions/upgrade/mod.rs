@@ -67,7 +67,9 @@ impl Rooms {
         let version = RoomVersion::find(&upgrade.version)
             .ok_or_else(|| UpgradeError::UnsupportedVersion(upgrade.version.clone()))?;
         let (old, user) = (&*upgrade.room, &*upgrade.user);
-        let head = self.head_with(old, &[upgrade.user.clone()]).await?;
+        let head = self
+            .head_with(old, std::slice::from_ref(&upgrade.user))
+            .await?;
         check_permission(&head, user)?;
         let new = if version.room_id_is_create_hash() {
             // The id follows from the create event, which therefore cannot name the tombstone.
