@@ -149,11 +149,6 @@ fn contradictions_name_the_key_that_stands_in_the_way() {
             "listen.tls_address",
         ),
         (
-            "[sync]\ndefault_timeline = 20\nmax_timeline = 10",
-            2,
-            "sync.default_timeline",
-        ),
-        (
             "[login]\npassword = false\ntoken = false",
             2,
             "login.password",
@@ -217,7 +212,7 @@ fn the_environment_wins_over_the_file() {
             ("CAUSEWAY_LISTEN__TRUSTED_PROXIES", "[\"10.0.0.0/8\"]"),
             ("CAUSEWAY_REGISTRATION__OPEN", "true"),
             ("CAUSEWAY_MEDIA__MAX_UPLOAD_BYTES", "2 MiB"),
-            ("CAUSEWAY_SYNC__MAX_TIMELINE", "50"),
+            ("CAUSEWAY_DATABASE__POOL_SIZE", "50"),
             ("CAUSEWAY_DATABASE__URL", ""),
             ("CAUSEWAY_CONFIG", "not a setting"),
             ("PATH", "/bin"),
@@ -230,7 +225,7 @@ fn the_environment_wins_over_the_file() {
     assert!(!settings.listen.trusted_proxies[0].contains([11, 1, 2, 3].into()));
     assert!(settings.registration.open);
     assert_eq!(settings.media.max_upload_bytes, 2 << 20);
-    assert_eq!(settings.sync.max_timeline, 50);
+    assert_eq!(settings.database.pool_size, 50);
     assert!(settings.database.url.is_none());
 }
 
@@ -238,7 +233,7 @@ fn the_environment_wins_over_the_file() {
 fn mistakes_of_the_environment_name_the_variable() {
     let variables = [
         ("CAUSEWAY_SERVER__NAMES", "a.example"),
-        ("CAUSEWAY_SYNC__PRESENCE", "perhaps"),
+        ("CAUSEWAY_WELL_KNOWN__CLIENT", "perhaps"),
         ("CAUSEWAY_CERVER__NAME", "a.example"),
     ];
     let found = with_environment("", &variables).unwrap_err().0;
@@ -248,7 +243,7 @@ fn mistakes_of_the_environment_name_the_variable() {
         [
             "environment CAUSEWAY_CERVER__NAME: cerver.name: unknown; did you mean [server]?",
             "environment CAUSEWAY_SERVER__NAMES: server.names: unknown; did you mean `name`?",
-            "environment CAUSEWAY_SYNC__PRESENCE: sync.presence: this value does not fit; \
+            "environment CAUSEWAY_WELL_KNOWN__CLIENT: well_known.client: this value does not fit; \
              right would be true or false",
         ]
     );

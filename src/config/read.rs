@@ -6,8 +6,7 @@ use super::{
     reader::{Reader, Section},
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Password,
-        RateLimit, Redis, Registration, Rooms, Server, Settings, SupportContact, Sync, Term,
-        WellKnown,
+        RateLimit, Redis, Registration, Rooms, Server, Settings, SupportContact, Term, WellKnown,
     },
     tree::{Node, Tree},
     values::{self, bytes, find_path, find_text, flag, millis, number, text, texts},
@@ -31,7 +30,6 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         password: password(&mut reader.table("password")),
         limits: limits(&mut reader.table("limits")),
         rooms: rooms(&mut reader.table("rooms")),
-        sync: sync(&mut reader.table("sync")),
         media: media(&mut reader.table("media")),
         log: log(&mut reader.table("log")),
         metrics: metrics(&mut reader.table("metrics")),
@@ -255,33 +253,8 @@ fn rate(s: &mut Section<'_>, per_minute: &'static str, burst: &'static str) -> R
 
 fn rooms(s: &mut Section<'_>) -> Rooms {
     Rooms {
-        public_directory_without_auth: flag(s, "public_directory_without_auth"),
-        users_may_publish: flag(s, "users_may_publish"),
         cache_bytes: bytes(s, "cache_bytes", MIB..=1024 * GIB),
-        max_page: number(s, "max_page", 10..=10_000),
     }
-}
-
-fn sync(s: &mut Section<'_>) -> Sync {
-    let sync = Sync {
-        max_timeout_ms: millis(s, "max_timeout_ms", 0..=3_600_000),
-        default_timeline: number(s, "default_timeline", 1..=1_000),
-        max_timeline: number(s, "max_timeline", 1..=10_000),
-        recent_bytes: bytes(s, "recent_bytes", MIB..=1024 * GIB),
-        presence: flag(s, "presence"),
-    };
-    if sync.default_timeline > sync.max_timeline {
-        let problem = format!(
-            "the default of {} events is more than `max_timeline`, {}",
-            sync.default_timeline, sync.max_timeline
-        );
-        s.contradiction(
-            "default_timeline",
-            &problem,
-            "lower it, or raise `max_timeline`",
-        );
-    }
-    sync
 }
 
 fn media(s: &mut Section<'_>) -> Media {

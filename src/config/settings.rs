@@ -27,10 +27,8 @@ pub struct Settings {
     pub password: Password,
     /// How often somebody may do something.
     pub limits: Limits,
-    /// Rooms: what is allowed, and memory for them.
+    /// Memory for rooms.
     pub rooms: Rooms,
-    /// Sync: bounds of one request, and memory for recent events.
-    pub sync: Sync,
     /// The content repository.
     pub media: Media,
     /// The server's own log output.
@@ -206,29 +204,8 @@ pub struct RateLimit {
 /// `[rooms]`
 #[derive(Debug, Clone)]
 pub struct Rooms {
-    /// Whether the published directory can be read without an access token.
-    pub public_directory_without_auth: bool,
-    /// Whether ordinary users may publish a room in the directory; administrators always may.
-    pub users_may_publish: bool,
     /// Memory for heads and states of active rooms, in bytes.
     pub cache_bytes: u64,
-    /// Rows that one page of `/messages`, `/relations`, the hierarchy and such has at most.
-    pub max_page: u32,
-}
-
-/// `[sync]`
-#[derive(Debug, Clone)]
-pub struct Sync {
-    /// A client that asks to wait longer is answered after this time, in milliseconds.
-    pub max_timeout_ms: u64,
-    /// Events in a room's timeline when the filter names no limit.
-    pub default_timeline: u32,
-    /// Events in a room's timeline at most, whatever the filter says.
-    pub max_timeline: u32,
-    /// Memory for recent events of active rooms, in bytes.
-    pub recent_bytes: u64,
-    /// Whether presence is tracked and shown.
-    pub presence: bool,
 }
 
 /// `[media]`
