@@ -20,7 +20,8 @@ pub struct Person {
 }
 
 /// People whose id or name contains `term`, and who share a room with `searcher` or are in a
-/// room that anybody may join or read; best matches first, at most `limit`.
+/// room that anybody may join or read (the searcher is found by the latter only); best matches
+/// first, at most `limit`.
 ///
 /// Names are compared by Unicode's rules, whatever locale the database was made with.
 ///
@@ -55,13 +56,14 @@ pub async fn search(
                                 WHEN display_name ILIKE ltrim($2, '%') COLLATE "und-x-icu" THEN 1
                                 WHEN user_id ILIKE '@' || ltrim($2, '%') THEN 1
                                 ELSE 2 END AS rank
-                 FROM people WHERE user_id <> $1 ORDER BY rank, user_id LIMIT $5
+                 FROM people ORDER BY rank, user_id LIMIT $5
                )
                SELECT user_id AS "user_id!", display_name, avatar_url FROM ranked
                WHERE EXISTS (
                    SELECT FROM memberships mine JOIN memberships theirs
                      ON theirs.room_nid = mine.room_nid AND theirs.user_id = ranked.user_id
                    WHERE mine.user_id = $1 AND mine.membership = 2 AND theirs.membership = 2
+                     AND ranked.user_id <> $1
                  ) OR EXISTS (
                    SELECT FROM memberships theirs
                    JOIN current_state c ON c.room_nid = theirs.room_nid
