@@ -147,7 +147,7 @@ fn clients_see_what_is_theirs() {
         membership: Some("join"),
         relations: Some(relations),
     };
-    let mut whole = plain.clone();
+    let mut whole = plain;
     whole["unsigned"] = json!({
         "age": 234, "transaction_id": "t\"1", "redacted_because": {"type": "m.room.redaction"},
         "prev_content": {"topic": "old"}, "replaces_state": "$old:domain",

@@ -1,16 +1,18 @@
 //! A room grown at random: a graph of events with forks, each allowed by the state before it.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod steps;
+pub mod talk;
+mod whole;
+
+pub use steps::Step;
+
+use std::collections::{BTreeMap, HashMap};
 
 use causeway_events::auth_index::{self, Coverage, Indexed, Place};
 use causeway_events::resolve::{Answer, Conflict, Found, Question, ResolveSource, resolve, split};
 use causeway_events::{Draft, Pdu, Placement, RoomVersion, ServerKey, auth};
-use ruma::events::StateEventType;
-use ruma::room_version_rules::StateResolutionVersion;
-use ruma::state_res::StateMap;
-use ruma::state_res::utils::event_id_set::EventIdSet;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::{Value, json};
 
@@ -314,91 +316,6 @@ impl Room {
             .map(|id| self.numbers[id])
             .collect()
     }
-
-    /// The event and all that authorises it, by walking.
-    pub fn walked_chain(&self, from: impl IntoIterator<Item = Nid>) -> BTreeSet<Nid> {
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<Nid> = from.into_iter().collect();
-        while let Some(n) = open.pop() {
-            if seen.insert(n) {
-                open.extend(self.auth_numbers(n));
-            }
-        }
-        seen
-    }
-
-    pub fn walked_difference(&self, forks: &[State]) -> BTreeSet<Nid> {
-        let chains: Vec<_> = forks
-            .iter()
-            .map(|fork| self.walked_chain(fork.values().copied()))
-            .collect();
-        let all: BTreeSet<Nid> = chains.iter().flatten().copied().collect();
-        all.into_iter()
-            .filter(|n| !chains.iter().all(|chain| chain.contains(n)))
-            .collect()
-    }
-
-    pub fn walked_subgraph(&self, conflicted: &BTreeSet<Nid>) -> BTreeSet<Nid> {
-        let below = self.walked_chain(conflicted.iter().copied());
-        below
-            .into_iter()
-            .filter(|n| {
-                self.walked_chain([*n])
-                    .iter()
-                    .any(|a| conflicted.contains(a))
-            })
-            .collect()
-    }
-
-    /// What ruma makes of the whole states and the whole chains.
-    pub fn resolve_full(&self, forks: &[State]) -> State {
-        let StateResolutionVersion::V2(rules) = self.version.rules().state_res else {
-            panic!("ruma has no v1")
-        };
-        let id = |n: &Nid| self.events[*n].owned_event_id().clone();
-        let name = |key: &u32| {
-            let (event_type, state_key) = &self.names[*key as usize];
-            (StateEventType::from(event_type.as_str()), state_key.clone())
-        };
-        let maps: Vec<StateMap<OwnedEventId>> = forks
-            .iter()
-            .map(|fork| fork.iter().map(|(key, n)| (name(key), id(n))).collect())
-            .collect();
-        let chains: Vec<EventIdSet<OwnedEventId>> = forks
-            .iter()
-            .map(|fork| {
-                self.walked_chain(fork.values().copied())
-                    .iter()
-                    .map(id)
-                    .collect()
-            })
-            .collect();
-        let resolved = ruma::state_res::resolve(
-            &self.version.rules().authorization,
-            &rules,
-            &maps,
-            chains,
-            |id: &EventId| self.numbers.get(id).map(|n| self.events[*n].clone()),
-            |conflicted: &StateMap<Vec<OwnedEventId>>| {
-                let conflicted = conflicted
-                    .values()
-                    .flatten()
-                    .map(|id| self.numbers[id])
-                    .collect();
-                Some(self.walked_subgraph(&conflicted).iter().map(id).collect())
-            },
-        )
-        .unwrap();
-        resolved
-            .into_iter()
-            .map(|((event_type, state_key), id)| {
-                (
-                    self.keys[&(event_type.to_string(), state_key)],
-                    self.numbers[&id],
-                )
-            })
-            .collect()
-    }
 }
 
 pub fn split_states(forks: &[State]) -> Vec<Conflict<u32, Nid>> {
@@ -444,73 +361,5 @@ impl ResolveSource for Source<'_> {
 
     fn unconflicted(&self, key: u32) -> Found<Nid> {
         self.common.get(&key).copied().into()
-    }
-}
-
-/// One random step.
-#[derive(Debug, Clone)]
-pub struct Step {
-    pub what: u8,
-    pub sender: usize,
-    pub target: usize,
-    pub value: i64,
-    /// Which events it follows, counted from the newest back.
-    pub prev: Vec<usize>,
-}
-
-impl Room {
-    /// Does the step, if the rules allow it.
-    pub fn step(&mut self, step: &Step) -> Option<Nid> {
-        let count = self.events.len();
-        // Never before the join rules: those are the room's common trunk.
-        let mut prev: Vec<Nid> = step
-            .prev
-            .iter()
-            .map(|back| count - 1 - (back % (count - 3)))
-            .collect();
-        prev.sort_unstable();
-        prev.dedup();
-        let sender = step.sender;
-        let sender_id = user(sender);
-        let target = user(step.target);
-        let member = |membership: &str| json!({ "membership": membership });
-        let (event_type, state_key, content) = match step.what {
-            0..=2 => ("m.room.member", sender_id.as_str(), member("join")),
-            3 => ("m.room.member", sender_id.as_str(), member("leave")),
-            4 => ("m.room.member", target.as_str(), member("leave")),
-            5 | 6 => ("m.room.member", target.as_str(), member("ban")),
-            7 => ("m.room.member", target.as_str(), member("invite")),
-            8 => (
-                "m.room.topic",
-                "",
-                json!({ "topic": step.value.to_string() }),
-            ),
-            9 => ("m.room.name", "", json!({ "name": step.value.to_string() })),
-            10 => {
-                let rules = ["public", "invite", "knock"];
-                let rule = rules[step.value.unsigned_abs() as usize % 3];
-                ("m.room.join_rules", "", json!({ "join_rule": rule }))
-            }
-            11..=14 => {
-                let at = self.states[*prev.last().unwrap()].clone();
-                let levels = self.entry(&at, "m.room.power_levels", "").unwrap();
-                let mut content: Value = levels.content_as().unwrap();
-                let creator = target == user(0) && self.version.room_id_is_create_hash();
-                if step.what == 14 || creator {
-                    content["state_default"] = (step.value.unsigned_abs() % 60).into();
-                } else {
-                    content["users"][target.as_str()] = step.value.into();
-                }
-                ("m.room.power_levels", "", content)
-            }
-            _ => {
-                return self
-                    .add(&prev, sender, "m.room.message", None, json!({"body": "x"}))
-                    .ok();
-            }
-        };
-        let state_key = state_key.to_owned();
-        self.add(&prev, sender, event_type, Some(&state_key), content)
-            .ok()
     }
 }
