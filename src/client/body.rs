@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
+use serde::de::IgnoredAny;
 
 use super::error::ApiError;
 
@@ -103,6 +104,22 @@ async fn next_data(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
 
 fn too_large(limit: usize) -> ApiError {
     ApiError::too_large(format!("The request body is larger than {limit} bytes"))
+}
+
+/// Checks that a body is JSON, and not too deep; an empty body passes. Parsers of single types
+/// look at as much of it as they need.
+///
+/// # Errors
+/// `M_NOT_JSON` or `M_BAD_JSON` (400).
+pub fn check_json(body: &[u8]) -> Result<(), ApiError> {
+    check_depth(body)?;
+    if body.is_empty() {
+        return Ok(());
+    }
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ApiError::not_json("The request body is not valid JSON")),
+    }
 }
 
 /// Refuses JSON that is nested deeper than [`MAX_JSON_DEPTH`], before any parser sees it. What is

@@ -18,7 +18,6 @@ use http::request::Parts;
 use ruma::api::error::{DeserializationError, FromHttpRequestError};
 use ruma::api::{IncomingRequest, IncomingRequestExt};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
-use serde::de::IgnoredAny;
 
 use super::body;
 use super::error::ApiError;
@@ -53,11 +52,11 @@ where
         } else {
             body::read(&parts.headers, body, entrance.max_body_bytes()).await?
         };
-        body::check_depth(&bytes)?;
+        body::check_json(&bytes)?;
         let arguments: Vec<&str> = arguments.iter().map(|(_, value)| value).collect();
         T::try_from_http_request(http::Request::from_parts(parts, &bytes[..]), &arguments)
             .map(Self)
-            .map_err(|error| refuse(error, &bytes))
+            .map_err(refuse)
     }
 }
 
@@ -76,7 +75,7 @@ fn note_room(parts: &Parts, arguments: &RawPathParams) {
 const NO_ROOM_VERSION: &str = "expected a Matrix room version ID";
 
 /// Why ruma could not read a request, in the specification's codes.
-fn refuse(error: FromHttpRequestError, body: &[u8]) -> ApiError {
+fn refuse(error: FromHttpRequestError) -> ApiError {
     let error = match error {
         FromHttpRequestError::MethodMismatch { .. } => return ApiError::unrecognized_method(),
         FromHttpRequestError::Deserialization(error) => error,
@@ -84,17 +83,13 @@ fn refuse(error: FromHttpRequestError, body: &[u8]) -> ApiError {
     };
     let message = error.to_string();
     match error {
+        DeserializationError::Json(_) if message.contains(NO_ROOM_VERSION) => ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "M_UNSUPPORTED_ROOM_VERSION",
+            "This server does not know the room version",
+        ),
         DeserializationError::Json(_) | DeserializationError::Utf8(_) => {
-            // A body may fail as a request although it is JSON; only the whole tells.
-            match serde_json::from_slice::<IgnoredAny>(body) {
-                Ok(_) if message.contains(NO_ROOM_VERSION) => ApiError::new(
-                    StatusCode::BAD_REQUEST,
-                    "M_UNSUPPORTED_ROOM_VERSION",
-                    "This server does not know the room version",
-                ),
-                Ok(_) => ApiError::bad_json(message),
-                Err(_) => ApiError::not_json("The request body is not valid JSON"),
-            }
+            ApiError::bad_json(message)
         }
         DeserializationError::Query(_) if message.contains("missing field") => {
             ApiError::missing_param(message)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequest, Request};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 
 use super::body;
 use super::error::ApiError;
@@ -29,13 +29,10 @@ where
             entrance.check_request(record)?;
         }
         let bytes = body::read(&parts.headers, body, entrance.max_body_bytes()).await?;
-        body::check_depth(&bytes)?;
+        body::check_json(&bytes)?;
         let json = if bytes.is_empty() { b"{}" } else { &bytes[..] };
-        serde_json::from_slice(json).map(Self).map_err(|error| {
-            match serde_json::from_slice::<IgnoredAny>(json) {
-                Ok(_) => ApiError::bad_json(error.to_string()),
-                Err(_) => ApiError::not_json("The request body is not valid JSON"),
-            }
-        })
+        serde_json::from_slice(json)
+            .map(Self)
+            .map_err(|error| ApiError::bad_json(error.to_string()))
     }
 }

@@ -6,6 +6,7 @@
 
 use axum::routing::MethodFilter;
 use ruma::api::Metadata;
+use ruma::api::client::typing::create_typing_event;
 use ruma::api::path_builder::PathBuilder;
 
 use super::{
@@ -55,7 +56,7 @@ fn discovery(routes: Routes<AppState>) -> Routes<AppState> {
 fn waiting(routes: Routes<AppState>) -> Routes<AppState> {
     routes
         .ruma(GUESTS, sync::get)
-        .ruma(GUESTS, typing::set)
+        .in_place_of::<create_typing_event::v3::Request, _, _>(GUESTS, typing::set)
         .ruma(GUESTS, presence::get)
         .ruma(GUESTS, presence::set)
 }

@@ -184,7 +184,7 @@ async fn http2_is_spoken_without_tls() {
         .unwrap();
     tokio::spawn(connection);
     let request = http::Request::get("http://x/quick")
-        .body(axum::body::Body::empty())
+        .body(Body::empty())
         .unwrap();
     let response = sender.send_request(request).await.unwrap();
     assert_eq!(

@@ -46,6 +46,18 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         handler.register(self, access, more_paths)
     }
 
+    /// Serves any handler at all paths of the ruma endpoint `R`, for those whose body ruma reads
+    /// otherwise than the specification.
+    #[must_use]
+    pub fn in_place_of<R, T, H>(self, access: Access, handler: H) -> Self
+    where
+        R: IncomingRequest,
+        T: 'static,
+        H: Handler<T, S>,
+    {
+        register_at_all::<R, T, H, S>(handler, self, access, &[])
+    }
+
     /// Serves any handler at one path.
     #[must_use]
     pub fn at<T: 'static, H: Handler<T, S>>(

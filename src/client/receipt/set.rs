@@ -28,6 +28,9 @@ pub async fn set(
         }
         _ => return Err(ApiError::invalid_param("No such type of receipt")),
     };
+    if request.thread.as_str() == Some("") {
+        return Err(ApiError::invalid_param("`thread_id` is empty"));
+    }
     let read = ReadUpTo {
         user: session.user_id,
         event_id: request.event_id,

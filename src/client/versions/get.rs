@@ -8,10 +8,14 @@ use crate::client::extract::Ruma;
 /// find what it added; it is no claim that every optional module is there.
 const VERSIONS: &[&str] = &[
     "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11",
+    "v1.12", "v1.13", "v1.14", "v1.15", "v1.16",
 ];
 
 /// Unstable features that work.
-const UNSTABLE_FEATURES: &[&str] = &[];
+const UNSTABLE_FEATURES: &[&str] = &[
+    // `use_state_after` of `/sync` by its name as a proposal
+    "org.matrix.msc4222",
+];
 
 /// `GET /_matrix/client/versions`.
 pub async fn get(_: Ruma<Request>) -> Result<Answer<Response>, ApiError> {
