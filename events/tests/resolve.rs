@@ -56,12 +56,15 @@ fn split_by_definition(forks: &[State]) -> Vec<Conflict<u32, Nid>> {
     conflicts
 }
 
-thread_local! {
-    /// Resolutions that had something to decide, and ones that changed the question's outcome.
-    static DECIDED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
-}
+/// Resolutions that had something to decide, and those that were about power.
+type Decided = Cell<(u64, u64)>;
 
-fn check(version: RoomVersion, steps: &[Step], picks: &[Vec<usize>]) -> Result<(), TestCaseError> {
+fn check(
+    version: RoomVersion,
+    steps: &[Step],
+    picks: &[Vec<usize>],
+    decided: &Decided,
+) -> Result<(), TestCaseError> {
     let mut room = Room::new(version);
     for step in steps {
         room.step(step);
@@ -84,8 +87,8 @@ fn check(version: RoomVersion, steps: &[Step], picks: &[Vec<usize>]) -> Result<(
         let power = answer
             .iter()
             .any(|(key, _)| room.names[*key as usize].0 == "m.room.power_levels");
-        DECIDED.set({
-            let (all, powerful) = DECIDED.get();
+        decided.set({
+            let (all, powerful) = decided.get();
             (
                 all + u64::from(!answer.is_empty()),
                 powerful + u64::from(power),
@@ -109,10 +112,13 @@ fn run(version: &str, cases: u32) {
         prop::collection::vec(step(), 10..70),
         prop::collection::vec(prop::collection::vec(any::<usize>(), 2..5), 4..8),
     );
+    let count = Decided::default();
     runner
-        .run(&input, |(steps, picks)| check(version, &steps, &picks))
+        .run(&input, |(steps, picks)| {
+            check(version, &steps, &picks, &count)
+        })
         .unwrap();
-    let (decided, power) = DECIDED.get();
+    let (decided, power) = count.get();
     assert!(
         decided > u64::from(cases),
         "only {decided} resolutions had a conflict"
