@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use causeway_store::RoomPlace;
 use causeway_store::log::Receipt;
+use causeway_store::{RoomNid, RoomPlace};
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use crate::event::{RoomEvent, Shown};
@@ -29,6 +29,7 @@ pub(crate) struct Answer {
 /// A room that the reader is in, or was in.
 #[derive(Debug)]
 pub(crate) struct JoinedRoom {
+    pub nid: RoomNid,
     pub room_id: OwnedRoomId,
     pub timeline: Vec<Shown>,
     pub limited: bool,
@@ -101,8 +102,9 @@ impl Answer {
 
 impl JoinedRoom {
     /// A room of which nothing is told yet; `prev_batch` is its end.
-    pub(crate) fn new(room_id: OwnedRoomId, prev_batch: RoomPlace) -> Self {
+    pub(crate) fn new(nid: RoomNid, room_id: OwnedRoomId, prev_batch: RoomPlace) -> Self {
         Self {
+            nid,
             room_id,
             timeline: Vec::new(),
             limited: false,

@@ -87,7 +87,7 @@ fn joined_room(
         anchor: position + 1,
         offset: i32::MIN,
     };
-    let mut shown = JoinedRoom::new(room.room_id.clone(), end);
+    let mut shown = JoinedRoom::new(room.room, room.room_id.clone(), end);
     let in_timeline = |event: &Arc<RoomEvent>| {
         filter.timeline.rooms.allows(&room.room_id)
             && filter.timeline.allow_event(&event.pdu)

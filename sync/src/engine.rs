@@ -12,15 +12,17 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use ruma::api::client::filter::FilterDefinition;
 use ruma::{OwnedDeviceId, OwnedUserId, RoomId, UserId};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Answer;
+use crate::bundle::{Asked, bundle};
 use crate::delta::{self, Wish};
 use crate::event::Reader;
 use crate::filter::Filter;
 use crate::follow;
 use crate::hub::{Hub, Look, Looker, Waiter};
-use crate::limits::{CACHED_FILTERS, MAX_TIMEOUT_MS, MAX_TYPING_MS};
+use crate::limits::{CACHED_FILTERS, MAX_LAG, MAX_TIMEOUT_MS, MAX_TYPING_MS};
 use crate::presence::{Presence, State};
 use crate::read;
 use crate::token::{InvalidToken, Token};
@@ -38,6 +40,10 @@ pub(crate) struct Inner {
     pub clock: Clock,
     pub hub: Mutex<Hub>,
     filters: Cache<(OwnedUserId, i32), Arc<Filter>>,
+    /// Where the log is.
+    written: watch::Receiver<Position>,
+    /// Where the hub is.
+    pub taken_in: watch::Sender<Position>,
 }
 
 /// A request for `/sync`.
@@ -156,6 +162,8 @@ impl Sync {
             clock,
             hub: Mutex::new(hub),
             filters: Cache::new(CACHED_FILTERS),
+            written: log.watch_position(),
+            taken_in: watch::Sender::new(log.position()),
         });
         tokio::spawn(follow::follow_log(inner.clone(), tail));
         tokio::spawn(follow::follow_clock(Arc::downgrade(&inner)));
@@ -214,6 +222,7 @@ impl Sync {
                 return Ok(inner.finish(&request, &answer));
             }
         };
+        inner.catch_up().await;
         let deadline =
             Instant::now() + Duration::from_millis(request.timeout_ms.min(MAX_TIMEOUT_MS));
         let parked = Parked::new(inner, &request);
@@ -280,6 +289,7 @@ impl Sync {
         let now_ms = self.inner.clock.now_ms();
         let mut hub = self.inner.hub.lock();
         hub.set_presence(&user, state, Some(status_msg), now_ms);
+        hub.spread_presence();
         Ok(())
     }
 
@@ -323,6 +333,19 @@ impl Sync {
 }
 
 impl Inner {
+    /// Waits until the hub has what was written before: whoever has sent something sees it.
+    async fn catch_up(&self) {
+        let written = *self.written.borrow();
+        if *self.taken_in.borrow() >= written {
+            return;
+        }
+        let mut taken_in = self.taken_in.subscribe();
+        let caught_up = taken_in.wait_for(|position| *position >= written);
+        if tokio::time::timeout(MAX_LAG, caught_up).await.is_err() {
+            tracing::warn!("sync lags behind the log");
+        }
+    }
+
     /// Loads what is kept of a user while they are online.
     pub(crate) async fn be_loaded(&self, user: &OwnedUserId) -> Result<(), StoreError> {
         let now_ms = self.clock.now_ms();
@@ -348,6 +371,7 @@ impl Inner {
             let mut hub = self.hub.lock();
             if let Some(state) = request.set_presence {
                 hub.set_presence(&request.user_id, state, None, now_ms);
+                hub.spread_presence();
             }
             let Some(user) = hub.users.get_mut(&request.user_id) else {
                 return Ok(());
@@ -396,10 +420,22 @@ impl Inner {
                         filter,
                         use_state_after: request.state_at.is_end(),
                     };
-                    let (answer, members) = delta::answer(*news, wish);
+                    let ignored = news.ignored.clone();
+                    let (mut answer, members) = delta::answer(*news, wish);
                     if answer.is_empty() {
                         return Ok(Step::Nothing(answer.next));
                     }
+                    let mut rooms: Vec<_> = answer.joined.iter_mut().collect();
+                    let user = &request.user_id;
+                    // Boxed: it is not to weigh on those who wait.
+                    Box::pin(bundle(
+                        self,
+                        user,
+                        &ignored,
+                        &mut rooms,
+                        Asked::KnownParents,
+                    ))
+                    .await?;
                     metrics::counter!("causeway_sync_answers", "from" => "memory").increment(1);
                     self.remember_members(request, members, answer.next.position);
                     return Ok(Step::Answer(self.finish(request, &answer)));

@@ -1,6 +1,7 @@
 //! Events as this crate holds them: what is the same for every client is made once.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use causeway_events::client::{ClientEvent, Format, Unsigned};
 use causeway_events::{Pdu, RoomVersion};
@@ -21,6 +22,8 @@ pub(crate) struct RoomEvent {
     /// The redaction that blanked it, as clients see it.
     pub redacted_because: Option<Box<str>>,
     pub flags: i16,
+    /// Whether something relates to it that is bundled with it.
+    pub is_parent: AtomicBool,
 }
 
 /// An event in an answer.
@@ -53,6 +56,7 @@ impl RoomEvent {
             sent_by: record.sent_by.clone(),
             redacted_because: None,
             flags: record.flags,
+            is_parent: AtomicBool::new(false),
         }
     }
 
@@ -73,6 +77,7 @@ impl RoomEvent {
             sent_by,
             redacted_because: None,
             flags: row.flags,
+            is_parent: AtomicBool::new(false),
         })
     }
 
@@ -87,6 +92,7 @@ impl RoomEvent {
             sent_by: None,
             redacted_because: None,
             flags: 0,
+            is_parent: AtomicBool::new(false),
         }
     }
 

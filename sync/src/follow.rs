@@ -7,7 +7,7 @@ use std::time::Duration;
 use causeway_events::RoomVersion;
 use causeway_store::log::{Committed, Entry, LogEntry, Membership};
 use causeway_store::sync::{self as queries, PresenceRow, Snapshot};
-use causeway_store::{RoomNid, StoreError};
+use causeway_store::{Position, RoomNid, StoreError};
 use ruma::{OwnedUserId, RoomVersionId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -24,7 +24,10 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) async fn follow_log(inner: Arc<Inner>, mut tail: Receiver<Committed>) {
     loop {
         match tail.recv().await {
-            Ok(entries) => take_in(&inner, &entries).await,
+            Ok(entries) => {
+                take_in(&inner, &entries).await;
+                tell(&inner);
+            }
             Err(RecvError::Lagged(batches)) => {
                 tracing::warn!(batches, "sync has fallen behind the log and starts anew");
                 metrics::counter!("causeway_sync_resets").increment(1);
@@ -33,6 +36,7 @@ pub(crate) async fn follow_log(inner: Arc<Inner>, mut tail: Receiver<Committed>)
                     Ok(entries) => {
                         let last = entries.last().map_or(0, |entry| entry.position.0);
                         inner.hub.lock().reset(last);
+                        tell(&inner);
                     }
                     Err(RecvError::Closed) => return,
                     Err(RecvError::Lagged(_)) => {}
@@ -41,6 +45,12 @@ pub(crate) async fn follow_log(inner: Arc<Inner>, mut tail: Receiver<Committed>)
             Err(RecvError::Closed) => return,
         }
     }
+}
+
+/// Tells requests that wait for the hub where it is.
+fn tell(inner: &Inner) {
+    let position = inner.hub.lock().position;
+    inner.taken_in.send_replace(Position(position));
 }
 
 async fn take_in(inner: &Inner, entries: &[LogEntry]) {

@@ -16,6 +16,7 @@
 //! for answers from there, `read/` for answers from the database, `write.rs` for their form.
 
 mod answer;
+mod bundle;
 mod delta;
 mod engine;
 mod event;

@@ -3,6 +3,9 @@
 /// Longest time that a client may wait, in milliseconds.
 pub const MAX_TIMEOUT_MS: u64 = 120_000;
 
+/// Longest time that a request waits for the hub to take in what was written before it came.
+pub const MAX_LAG: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Events of a timeline where the filter names no number.
 pub const DEFAULT_TIMELINE_EVENTS: usize = 10;
 

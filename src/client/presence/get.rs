@@ -3,6 +3,7 @@ use std::time::Duration;
 use axum::extract::State;
 use causeway_sync::Sync;
 use ruma::api::client::presence::get_presence::v3::{Request, Response};
+use ruma::presence::PresenceState;
 
 use crate::client::answer::Answer;
 use crate::client::error::ApiError;
@@ -15,8 +16,10 @@ pub async fn get(
     Ruma(request): Ruma<Request>,
 ) -> Result<Answer<Response>, ApiError> {
     let presence = sync.presence(&session.user_id, &request.user_id).await?;
-    let presence =
-        presence.ok_or_else(|| ApiError::not_found("Nothing is known of this user's presence"))?;
+    let Some(presence) = presence else {
+        // Whoever has never been heard of is not there.
+        return Ok(Answer(Response::new(PresenceState::Offline)));
+    };
     let now_ms = sync.now_ms();
     let mut response = Response::new(presence.state.as_str().into());
     response.currently_active = Some(presence.is_currently_active(now_ms));

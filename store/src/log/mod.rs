@@ -138,6 +138,11 @@ impl Log {
         *self.position.borrow()
     }
 
+    /// Tells the newest position without keeping the log open.
+    pub fn watch_position(&self) -> watch::Receiver<Position> {
+        self.position.clone()
+    }
+
     /// Follows the log from now on: batches in order. A receiver that lags more than
     /// `TAIL_BATCHES` is told so and reads the tables from its position on.
     pub fn tail(&self) -> broadcast::Receiver<Committed> {

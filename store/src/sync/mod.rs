@@ -23,7 +23,7 @@ pub use self::own::{
 pub use self::presence::{PresenceRow, load_presence, save_presence};
 pub use self::rooms::{OnlineRoom, OnlineUser, RoomOfUser, joined_rooms, load_online, rooms_of};
 pub use self::state::{StateRange, current_state, state_between, states_at, stripped_state};
-pub use self::visibility::{SightRow, SightWish, sights};
+pub use self::visibility::{SightRow, SightWish, current_among, sights};
 
 use crate::ids::Position;
 use crate::meter::timed;

@@ -92,3 +92,37 @@ JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = f.event_nid
         })
         .collect())
 }
+
+/// Those of some events that are the current state of their rooms. One query.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn current_among(
+    snapshot: &mut Snapshot,
+    events: &[(RoomNid, EventNid)],
+) -> Result<Vec<EventNid>, StoreError> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rooms: Vec<i64> = events.iter().map(|(room, _)| room.0).collect();
+    let nids: Vec<i64> = events.iter().map(|(_, event)| event.0).collect();
+    let rows = timed(
+        sqlx::query_scalar!(
+            r#"
+SELECT w.event_nid AS "event_nid!"
+FROM UNNEST($1::bigint[], $2::bigint[]) AS w(room_nid, event_nid)
+JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = w.event_nid
+JOIN state_keys k ON k.key_nid = e.key_nid
+WHERE EXISTS (SELECT 1 FROM current_state c
+              WHERE c.room_nid = e.room_nid AND c.key_nid = e.key_nid AND c.event_nid = e.event_nid)
+   OR EXISTS (SELECT 1 FROM memberships m
+              WHERE m.room_nid = e.room_nid AND m.user_id = k.state_key AND m.event_nid = e.event_nid)
+            "#,
+            &rooms,
+            &nids,
+        )
+        .fetch_all(snapshot.connection()),
+    )
+    .await?;
+    Ok(rows.into_iter().map(EventNid).collect())
+}

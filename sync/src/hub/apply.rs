@@ -177,6 +177,9 @@ impl Hub {
             let freed = room.forget(target);
             self.ring_bytes = self.ring_bytes.saturating_sub(freed);
         }
+        if let Some(relation) = &record.relation {
+            room.mark_parent(&relation.parent);
+        }
         let renames = matches!(
             record.pdu.event_type(),
             "m.room.name" | "m.room.canonical_alias"

@@ -10,7 +10,7 @@ use ruma::{DeviceId, OwnedRoomId, OwnedUserId};
 use super::user::Own;
 use super::{DeviceNews, EphemeralNews, Hub, HubRoom, HubUser, RingItem, RoomSummary};
 use crate::event::RoomEvent;
-use crate::presence::Shown as ShownPresence;
+use crate::presence::{Shown as ShownPresence, State};
 use crate::token::Token;
 
 /// What memory has to say about the time since a token.
@@ -37,6 +37,8 @@ pub(crate) struct News {
     pub devices_changed: BTreeSet<OwnedUserId>,
     pub devices_left: BTreeSet<OwnedUserId>,
     pub presence: Vec<ShownPresence>,
+    /// Those who came into a room of the user.
+    pub came: BTreeSet<OwnedUserId>,
     pub ignored: Arc<HashSet<OwnedUserId>>,
 }
 
@@ -74,6 +76,7 @@ impl News {
             devices_changed: BTreeSet::new(),
             devices_left: BTreeSet::new(),
             presence: Vec::new(),
+            came: BTreeSet::new(),
             ignored: user.ignored.clone(),
         }
     }
@@ -118,6 +121,7 @@ impl Hub {
             return Look::Database;
         }
         self.look_at_ephemeral(user, looker.user, token.ephemeral, &mut news);
+        self.add_newcomers(&mut news);
         Look::News(Box::new(news))
     }
 
@@ -226,6 +230,16 @@ impl Hub {
         }
     }
 
+    /// Those who came and are there: the user has not heard of them yet.
+    fn add_newcomers(&self, news: &mut News) {
+        for who in &news.came {
+            let known = news.presence.iter().any(|shown| shown.user == *who);
+            let shown = self.shown_presence(who).filter(|_| !known);
+            let there = shown.filter(|shown| shown.presence.state != State::Offline);
+            news.presence.extend(there);
+        }
+    }
+
     /// Typing and presence since `number`; 0 is before everything.
     pub(crate) fn ephemeral_since(&self, user_id: &OwnedUserId, number: u64) -> News {
         let nobody = HubUser::default();
@@ -269,6 +283,7 @@ fn look_at_room(
                 match devices {
                     Some(DeviceNews::Came(who)) => {
                         news.devices_left.remove(who);
+                        news.came.insert(who.clone());
                         news.devices_changed.insert(who.clone());
                     }
                     Some(DeviceNews::Went(who, rooms)) => {

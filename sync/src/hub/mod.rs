@@ -148,3 +148,6 @@ impl Hub {
         room.online.insert(user.clone());
     }
 }
+
+#[cfg(test)]
+mod hub_test;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use causeway_store::RoomNid;
 use causeway_store::log::Receipt;
@@ -142,6 +143,22 @@ impl HubRoom {
         self.members
             .retain(|_, event| event.pdu.event_id() != target);
         before - self.bytes
+    }
+
+    /// Something relates to an event: if it is here, whoever is shown it is shown that too.
+    pub(crate) fn mark_parent(&self, parent: &EventId) {
+        let events = self
+            .ring
+            .iter()
+            .rev()
+            .filter_map(|entry| match &entry.item {
+                RingItem::Event { event, .. } => Some(event),
+                _ => None,
+            });
+        let mut found = events.filter(|event| event.pdu.event_id() == parent);
+        if let Some(event) = found.next() {
+            event.is_parent.store(true, Ordering::Relaxed);
+        }
     }
 
     /// What happened after `position`, oldest first. Complete if `position` is at least `floor`.

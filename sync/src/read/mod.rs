@@ -15,6 +15,7 @@ use ruma::OwnedUserId;
 
 use self::plan::{Kind, RoomPlan};
 use crate::answer::{Answer, JoinedRoom};
+use crate::bundle::{Asked, bundle};
 use crate::engine::{Inner, SyncError, SyncRequest};
 use crate::hub::News;
 use crate::token::Token;
@@ -62,6 +63,14 @@ pub(crate) async fn read(
         &ephemeral.ignored,
         snapshot.position(),
     );
+    let mut ephemeral = ephemeral;
+    if rooms
+        .iter()
+        .any(|plan| plan.kind == Kind::Joined && plan.is_new)
+    {
+        // Those in a new room have not been heard of.
+        ephemeral.presence = inner.hub.lock().all_presence(&request.user_id);
+    }
     let mut reading = Reading {
         inner,
         request,
@@ -85,6 +94,7 @@ async fn answer(reading: &mut Reading<'_>) -> Result<Answer, SyncError> {
     rest::read_rooms(reading, &mut shown).await?;
     rest::read_own(reading, &mut answer, &mut shown).await?;
     timeline::decorate(reading, &mut shown).await?;
+    bundle_all(reading, &mut shown).await?;
     (answer.invited, answer.knocked) = rest::read_stripped(reading).await?;
     let members = if reading.request.filter.lazy_members {
         members_in(&shown)
@@ -105,6 +115,31 @@ async fn answer(reading: &mut Reading<'_>) -> Result<Answer, SyncError> {
         .inner
         .remember_members(reading.request, members, next.position);
     Ok(answer)
+}
+
+/// Adds what relates to the events of joined rooms. Of rooms that were left, later relations are
+/// none of the reader's business.
+async fn bundle_all(reading: &Reading<'_>, shown: &mut ShownRooms) -> Result<(), SyncError> {
+    let joined: std::collections::HashSet<RoomNid> = reading
+        .rooms
+        .iter()
+        .filter(|plan| plan.kind == Kind::Joined)
+        .map(|plan| plan.row.room)
+        .collect();
+    let mut rooms: Vec<_> = shown
+        .values_mut()
+        .filter(|room| joined.contains(&room.nid))
+        .collect();
+    let user = &reading.request.user_id;
+    bundle(
+        reading.inner,
+        user,
+        &reading.ephemeral.ignored,
+        &mut rooms,
+        Asked::All,
+    )
+    .await?;
+    Ok(())
 }
 
 /// Rooms that the reader is or was in, as far as they are shown.

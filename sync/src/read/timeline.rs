@@ -37,7 +37,8 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<ShownRooms, SyncEr
     for row in rows {
         by_room.entry(row.room).or_default().push(row);
     }
-    let sights = read_sights(reading, &by_room).await?;
+    let mut sights = read_sights(reading, &by_room).await?;
+    show_current_state(reading, &by_room, &mut sights).await?;
     let mut shown = ShownRooms::new();
     for plan in with_timeline(&reading.rooms) {
         let rows = by_room.remove(&plan.row.room).unwrap_or_default();
@@ -111,6 +112,27 @@ async fn read_sights(
     Ok(sights)
 }
 
+/// What is the state of the room now, members see anyway: it may stand in the timeline, too.
+async fn show_current_state(
+    reading: &mut Reading<'_>,
+    by_room: &HashMap<RoomNid, Vec<SyncEvent>>,
+    sights: &mut Sights,
+) -> Result<(), SyncError> {
+    let joined = reading
+        .rooms
+        .iter()
+        .filter(|plan| plan.kind == Kind::Joined);
+    let events = joined.flat_map(|plan| by_room.get(&plan.row.room).into_iter().flatten());
+    let doubtful = events.filter(|event| event.key.is_some() && sights.contains_key(&event.nid));
+    let wishes: Vec<(RoomNid, EventNid)> = doubtful.map(|event| (event.room, event.nid)).collect();
+    for current in queries::current_among(&mut reading.snapshot, &wishes).await? {
+        if let Some(sight) = sights.get_mut(&current) {
+            sight.0 = Some(Visibility::WorldReadable);
+        }
+    }
+    Ok(())
+}
+
 fn is_doubtful(plan: &RoomPlan, event: &SyncEvent) -> bool {
     match plan.check {
         Check::Nothing => false,
@@ -154,7 +176,7 @@ fn timeline_of(
         anchor: plan.until + 1,
         offset: i32::MIN,
     };
-    let mut room = JoinedRoom::new(plan.row.room_id.clone(), end);
+    let mut room = JoinedRoom::new(plan.row.room, plan.row.room_id.clone(), end);
     room.is_new = plan.is_new;
     // A room that the client has just come into may go on before its timeline.
     room.limited =
