@@ -15,6 +15,7 @@ pub mod error;
 pub mod extract;
 pub mod filter;
 pub mod json_body;
+mod legacy;
 pub mod media;
 pub mod membership;
 pub mod message;

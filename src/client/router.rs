@@ -10,7 +10,7 @@ use ruma::api::client::typing::create_typing_event;
 use ruma::api::path_builder::PathBuilder;
 
 use super::{
-    account, account_data, capabilities, device, directory, directory_user, filter, media,
+    account, account_data, capabilities, device, directory, directory_user, filter, legacy, media,
     membership, message, openid, presence, profile, push, receipt, relation, report, room, session,
     space, state, sync, third_party, to_device, typing, versions, well_known,
 };
@@ -36,6 +36,7 @@ pub fn routes() -> Routes<AppState> {
     let routes = people(routes);
     let routes = rooms(routes);
     let routes = waiting(routes);
+    let routes = deprecated(routes);
     media::routes::add(routes)
 }
 
@@ -59,6 +60,30 @@ fn waiting(routes: Routes<AppState>) -> Routes<AppState> {
         .in_place_of::<create_typing_event::v3::Request, _, _>(GUESTS, typing::set)
         .ruma(GUESTS, presence::get)
         .ruma(GUESTS, presence::set)
+}
+
+/// What the first clients called, and ruma has no types for.
+fn deprecated(routes: Routes<AppState>) -> Routes<AppState> {
+    let routes = routes.ruma(GUESTS, legacy::events);
+    ["/_matrix/client/v3", "/_matrix/client/r0"]
+        .into_iter()
+        .fold(routes, |routes, prefix| {
+            let send = format!("{prefix}/rooms/{{room_id}}/send/{{event_type}}");
+            let initial_sync = format!("{prefix}/initialSync");
+            routes
+                .at(
+                    MethodFilter::GET,
+                    &initial_sync,
+                    USERS,
+                    legacy::initial_sync,
+                )
+                .at(
+                    MethodFilter::POST,
+                    &send,
+                    GUESTS.limited(Action::Send),
+                    legacy::send,
+                )
+        })
 }
 
 fn messages(routes: Routes<AppState>) -> Routes<AppState> {

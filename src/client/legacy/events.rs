@@ -1,0 +1,49 @@
+use axum::Json;
+use axum::extract::State;
+use causeway_sync::{Filter, Sync};
+use ruma::api::client::filter::FilterDefinition;
+use ruma::api::client::peeking::listen_to_new_events::v3::Request;
+use serde_json::{Value, json};
+
+use super::{of_room, rooms_of, sync_as_value, take_events};
+use crate::client::error::ApiError;
+use crate::client::extract::{Ruma, Session};
+
+/// `GET /_matrix/client/v3/events`: what happens in the caller's rooms, in one list. Without
+/// `from` it starts now.
+pub async fn events(
+    State(sync): State<Sync>,
+    session: Session,
+    Ruma(request): Ruma<Request>,
+) -> Result<Json<Value>, ApiError> {
+    let Some(from) = request.from else {
+        let nothing = Filter::new(FilterDefinition::ignore_all());
+        let answer = sync_as_value(&sync, session, None, nothing, 0).await?;
+        let now = &answer["next_batch"];
+        return Ok(Json(json!({"start": now, "end": now, "chunk": []})));
+    };
+    let timeout = request.timeout.unwrap_or_default();
+    let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    let user_id = session.user_id.clone();
+    let mut answer =
+        sync_as_value(&sync, session, Some(&from), Filter::default(), timeout_ms).await?;
+    let mut chunk = take_events(&mut answer["presence"]);
+    chunk.extend(take_events(&mut answer["account_data"]));
+    for kind in ["join", "leave"] {
+        for (room_id, mut room) in rooms_of(&mut answer, kind) {
+            for section in ["timeline", "ephemeral", "account_data"] {
+                chunk.extend(of_room(&room_id, take_events(&mut room[section])));
+            }
+        }
+    }
+    for (room_id, mut room) in rooms_of(&mut answer, "invite") {
+        let own = take_events(&mut room["invite_state"]);
+        let own = own
+            .into_iter()
+            .filter(|event| event["state_key"] == user_id.as_str());
+        chunk.extend(of_room(&room_id, own.collect()));
+    }
+    Ok(Json(
+        json!({"start": from, "end": answer["next_batch"], "chunk": chunk}),
+    ))
+}

@@ -1,0 +1,64 @@
+//! Endpoints of the first clients, which the specification has deprecated and some programs still
+//! call. They are made of what their successors answer.
+
+mod events;
+mod initial_sync;
+mod send;
+
+pub use events::events;
+pub use initial_sync::initial_sync;
+pub use send::send;
+
+use std::sync::Arc;
+
+use causeway_sync::{Filter, StateAt, Sync, SyncRequest};
+use serde_json::Value;
+
+use crate::client::error::ApiError;
+use crate::client::extract::Session;
+
+/// What `/sync` answers, as JSON.
+async fn sync_as_value(
+    sync: &Sync,
+    session: Session,
+    since: Option<&str>,
+    filter: Filter,
+    timeout_ms: u64,
+) -> Result<Value, ApiError> {
+    let since = since.map(str::parse).transpose();
+    let request = SyncRequest {
+        user_id: session.user_id,
+        device_id: Some(session.device_id),
+        since: since.map_err(|_| ApiError::invalid_param("This is not a token of this server"))?,
+        filter: Arc::new(filter),
+        full_state: false,
+        state_at: StateAt::End,
+        timeout_ms,
+        set_presence: None,
+    };
+    serde_json::from_slice(&sync.sync(request).await?).map_err(ApiError::internal)
+}
+
+/// Takes an array out of a value; empty if there is none.
+fn take_events(value: &mut Value) -> Vec<Value> {
+    match value["events"].take() {
+        Value::Array(events) => events,
+        _ => Vec::new(),
+    }
+}
+
+/// The same events with the id of their room.
+fn of_room(room_id: &str, events: Vec<Value>) -> impl Iterator<Item = Value> {
+    events.into_iter().map(move |mut event| {
+        event["room_id"] = room_id.into();
+        event
+    })
+}
+
+/// The rooms of one kind (`join`, `invite`, `leave`) in an answer of `/sync`.
+fn rooms_of(answer: &mut Value, kind: &str) -> Vec<(String, Value)> {
+    match answer["rooms"][kind].take() {
+        Value::Object(rooms) => rooms.into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
