@@ -131,6 +131,10 @@ async fn try_perform(state: &AppState, request: Request) -> anyhow::Result<Reply
         Request::Deactivate { user, erase } => {
             let user = resolve(&user)?;
             users.deactivate(&user, erase).await?;
+            // a command that goes away does not keep the account in its rooms
+            let rooms = state.rooms.clone();
+            let leaver = user.clone();
+            tokio::spawn(async move { rooms.leave_all(&leaver).await }).await??;
             Ok(Reply::Done(user))
         }
         Request::ResetPassword { user, password } => {

@@ -175,10 +175,6 @@ pub(super) fn clear_remains(folder: &Folder) -> Result<(), ManagedError> {
 }
 
 /// Sleeps on a thread that may block.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "all of this runs away from the runtime's workers"
-)]
 pub(super) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
