@@ -54,7 +54,7 @@ impl Follower {
     /// When an event comes a second time, or a gap cannot be filled.
     pub async fn round(&mut self, timeout_ms: u64) -> Value {
         let sync = self.reader.round(timeout_ms).await;
-        self.take(&sync).await;
+        assert!(self.take(&sync).await, "the gap cannot be filled");
         sync
     }
 
@@ -68,43 +68,49 @@ impl Follower {
             return false;
         }
         let sync = reply.json();
-        self.reader
-            .set_token(sync["next_batch"].as_str().unwrap_or_default());
-        self.take(&sync).await;
+        if !self.take(&sync).await {
+            return false;
+        }
+        let token = sync["next_batch"].as_str().unwrap_or_default();
+        self.reader.set_token(token);
         true
     }
 
-    async fn take(&mut self, sync: &Value) {
+    /// Takes an answer in; false, with nothing changed, when its gap could not be filled.
+    async fn take(&mut self, sync: &Value) -> bool {
         if joined(sync, &self.room).is_null() {
-            return;
+            return true;
         }
         let news = ids(timeline(sync, &self.room));
         if joined(sync, &self.room)["timeline"]["limited"] == true {
-            self.gaps += 1;
             let prev = joined(sync, &self.room)["timeline"]["prev_batch"].as_str();
-            let missing = self
-                .fill(prev.expect("a limited timeline has a prev_batch"))
-                .await;
+            let prev = prev.expect("a limited timeline has a prev_batch");
+            let Some(missing) = self.fill(prev).await else {
+                return false;
+            };
+            self.gaps += 1;
             self.append(&missing);
         }
         self.append(&news);
+        true
     }
 
-    /// The events between what is known and `prev_batch`, oldest first.
-    async fn fill(&self, prev_batch: &str) -> Vec<String> {
+    /// The events between what is known and `prev_batch`, oldest first; nothing if a page gets no
+    /// answer.
+    async fn fill(&self, prev_batch: &str) -> Option<Vec<String>> {
         let mut backwards = Vec::new();
         let mut from = prev_batch.to_owned();
         for _ in 0..MAX_GAP_PAGES {
-            let page = self
-                .reader
-                .client()
-                .messages(&self.room, "b", Some(&from), GAP_PAGE)
-                .await;
+            let client = self.reader.client();
+            let call = client.messages(&self.room, "b", Some(&from), GAP_PAGE);
+            let reply = call.try_reply().await.ok()?;
+            assert_eq!(reply.status, 200, "{}", reply.json());
+            let page = reply.json();
             let chunk = page["chunk"].as_array().cloned().unwrap_or_default();
             for id in ids(&chunk) {
                 if self.known.contains(&id) {
                     backwards.reverse();
-                    return backwards;
+                    return Some(backwards);
                 }
                 backwards.push(id);
             }
@@ -114,7 +120,7 @@ impl Follower {
                     "the gap does not reach back to what is known"
                 );
                 backwards.reverse();
-                return backwards;
+                return Some(backwards);
             };
             from = end.to_owned();
         }

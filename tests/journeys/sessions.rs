@@ -191,7 +191,8 @@ async fn a_waiting_sync_ends_with_its_session() {
     let server = TestServer::start().await;
     let alice = server.user("alice").await;
     let other = server.client().login("alice").await;
-    let mut reader = other.reader();
+    let silent = json!({"presence": {"types": []}});
+    let mut reader = other.reader().with_filter(&silent);
     reader.now().await;
     let waiting = tokio::spawn(async move { reader.call(20_000).reply().await });
     tokio::time::sleep(Duration::from_millis(300)).await;
