@@ -42,6 +42,7 @@ class Person:
         return self.client.user_id
 
     async def sync(self, timeout_ms=1_000, **more):
+        more.setdefault("sync_filter", {"room": {"timeline": {"limit": 50}}})
         return good(await self.client.sync(timeout_ms, **more), nio.SyncResponse)
 
     async def until(self, what, fits):
@@ -91,6 +92,7 @@ async def make_room(alice, bob, version):
     assert invited.name == "Orchard" and invited.inviter == alice.user_id, vars(invited)
     good(await bob.client.join(room_id), nio.JoinResponse)
     await bob.until("the room", lambda: room_id in bob.client.rooms)
+    await alice.until("the room", lambda: room_id in alice.client.rooms)
     await alice.until("bob", lambda: bob.user_id in alice.client.rooms[room_id].users)
     return room_id
 
