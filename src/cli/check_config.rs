@@ -6,16 +6,16 @@ use std::path::Path;
 use crate::config::{Settings, remarks};
 
 /// Prints what the settings come to; mistakes were told before.
-pub(super) fn run(settings: &Settings, file: Option<&Path>) {
+pub(super) fn run(settings: &Settings, file: Option<&Path>) -> anyhow::Result<()> {
     for remark in remarks(settings) {
-        println!("note: {remark}");
+        super::print(format_args!("note: {remark}"))?;
     }
     let source = match file {
         Some(file) => file.display().to_string(),
         None => "the defaults (no file was named)".to_owned(),
     };
-    println!(
+    super::print(format_args!(
         "The settings are right: {} from {source}.",
         settings.server.name
-    );
+    ))
 }

@@ -10,7 +10,7 @@ mod doctor;
 mod generate_config;
 mod user;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -64,8 +64,7 @@ pub fn main() -> ExitCode {
         Command::GenerateConfig(arguments) => generate_config::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::CheckConfig => with(settings(), |settings| {
-            check_config::run(&settings, file.as_deref());
-            Ok(())
+            check_config::run(&settings, file.as_deref())
         }),
         Command::Doctor => with(settings(), |settings| wait_for(doctor::run(settings))),
         Command::User(command) => with(settings(), |settings| {
@@ -75,6 +74,7 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) if error.is::<Mistakes>() => {
             eprintln!("causeway: {error}");
             ExitCode::from(USAGE)
@@ -91,6 +91,17 @@ fn with(
     command: impl FnOnce(Settings) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     command(settings?)
+}
+
+/// Prints a line of what was asked for. A reader that has seen enough (`head`) is no failure:
+/// [`main`] ends quietly then.
+fn print(line: impl std::fmt::Display) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Runs a command on a runtime of its own.

@@ -87,18 +87,19 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut tell = |findings: Vec<Finding>| {
         for finding in findings {
             failures += usize::from(finding.level == Level::Fail);
-            println!("{finding}");
+            super::print(finding)?;
         }
+        anyhow::Ok(())
     };
-    tell(look_at_settings(&settings));
-    tell(disk::look(&settings));
+    tell(look_at_settings(&settings))?;
+    tell(disk::look(&settings))?;
     let (findings, database_clock_ms) = database::look(&settings).await;
-    tell(findings);
+    tell(findings)?;
     let (findings, redis_clock_ms) = redis::look(&settings).await;
-    tell(findings);
-    tell(look_at_clock(database_clock_ms, redis_clock_ms));
-    tell(certificate::look(&settings));
-    tell(http_checks::look(&settings).await);
+    tell(findings)?;
+    tell(look_at_clock(database_clock_ms, redis_clock_ms))?;
+    tell(certificate::look(&settings))?;
+    tell(http_checks::look(&settings).await)?;
     match failures {
         0 => Ok(()),
         1 => bail!("one check failed"),

@@ -129,7 +129,7 @@ async fn list(server: &Server, all: bool) -> anyhow::Result<()> {
         };
         for account in &accounts {
             if all || !(account.guest || account.deactivated) {
-                println!("{}", line(account));
+                super::print(line(account))?;
             }
         }
         match accounts.last() {
