@@ -4,12 +4,9 @@
 //! server starts, and [`client`] for its API.
 
 mod cli;
-#[allow(dead_code)]
 mod client;
-#[allow(dead_code)]
 mod config;
 mod control;
-#[allow(dead_code)]
 mod server;
 
 use std::process::ExitCode;

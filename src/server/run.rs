@@ -132,6 +132,7 @@ impl Server {
     }
 
     /// Where it listens for plain HTTP.
+    #[cfg(test)]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }

@@ -70,7 +70,7 @@ WHERE m.room_nid = $1 AND m.user_id = ANY($2)
             Ok(MemberRow {
                 membership: Membership::from_number(row.membership)
                     .ok_or_else(|| corrupt(&row.user_id))?,
-                user: UserId::parse(row.user_id).map_err(|error| corrupt(error))?,
+                user: UserId::parse(row.user_id).map_err(corrupt)?,
                 forgotten: row.forgotten,
                 was_joined: row.was_joined,
                 key: KeyNid(row.key_nid),
@@ -114,7 +114,7 @@ pub async fn list_rooms_of(
         .map(|row| {
             let membership =
                 Membership::from_number(row.membership).ok_or_else(|| corrupt(row.room_nid))?;
-            let room_id = OwnedRoomId::try_from(row.room_id).map_err(|error| corrupt(error))?;
+            let room_id = OwnedRoomId::try_from(row.room_id).map_err(corrupt)?;
             Ok((RoomNid(row.room_nid), room_id, membership))
         })
         .collect()

@@ -11,11 +11,14 @@ use crate::{Store, StoreError};
 /// Pairs kept in memory.
 const CACHED_KEYS: usize = 200_000;
 
+/// Numbers by (type, state key).
+type Numbers = Cache<(Arc<str>, Arc<str>), KeyNid>;
+
 /// The interner. Cheap to clone; clones share the cache.
 #[derive(Clone, Debug)]
 pub struct StateKeys {
     store: Store,
-    cache: Arc<Cache<(Arc<str>, Arc<str>), KeyNid>>,
+    cache: Arc<Numbers>,
 }
 
 #[derive(Hash, PartialEq, Eq)]

@@ -286,13 +286,13 @@ fn look_at_room(
                         news.came.insert(who.clone());
                         news.devices_changed.insert(who.clone());
                     }
-                    Some(DeviceNews::Went(who, rooms)) => {
-                        if !rooms.iter().any(|other| user.rooms.contains_key(other)) {
-                            news.devices_changed.remove(who);
-                            news.devices_left.insert(who.clone());
-                        }
+                    Some(DeviceNews::Went(who, rooms))
+                        if !rooms.iter().any(|other| user.rooms.contains_key(other)) =>
+                    {
+                        news.devices_changed.remove(who);
+                        news.devices_left.insert(who.clone());
                     }
-                    None => {}
+                    Some(DeviceNews::Went(..)) | None => {}
                 }
                 found.events.push(event.clone());
             }
