@@ -43,7 +43,7 @@ pub(crate) fn answer(news: News, wish: Wish<'_>) -> (Answer, Vec<(RoomNid, Owned
             continue;
         }
         if filter.lazy_members {
-            let events = shown.state.iter().chain(&shown.timeline);
+            let events = shown.state.iter();
             members
                 .extend(events.filter_map(|shown| Some((nid, shown.event.member()?.to_owned()))));
         }

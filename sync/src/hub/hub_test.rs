@@ -9,7 +9,6 @@ use causeway_store::log::{
 };
 use causeway_store::sync::{OnlineRoom, OnlineUser};
 use causeway_store::{EventNid, KeyNid, Position, RoomNid, StateRef};
-use proptest::prelude::*;
 use ruma::{
     OwnedRoomId, OwnedUserId, RoomVersionId, event_id, owned_device_id, owned_room_id,
     owned_user_id,
@@ -78,7 +77,7 @@ fn entry(position: i64, entry: Entry) -> LogEntry {
     }
 }
 
-fn message(room: RoomNid, position: i64) -> LogEntry {
+pub(super) fn message(room: RoomNid, position: i64) -> LogEntry {
     let mut record = record(
         room,
         pdu(
@@ -93,7 +92,7 @@ fn message(room: RoomNid, position: i64) -> LogEntry {
     entry(position, Entry::Event(Arc::new(record)))
 }
 
-fn hub(rooms: &[RoomNid]) -> Hub {
+pub(super) fn hub(rooms: &[RoomNid]) -> Hub {
     let mut hub = Hub::new(0, 1);
     let rooms = rooms.iter().map(|room| OnlineRoom {
         room: *room,
@@ -108,7 +107,7 @@ fn hub(rooms: &[RoomNid]) -> Hub {
     hub
 }
 
-fn token(hub: &Hub) -> Token {
+pub(super) fn token(hub: &Hub) -> Token {
     Token {
         position: Position(hub.position),
         ephemeral: hub.ephemeral,
@@ -128,7 +127,7 @@ fn look(hub: &Hub, since: Token) -> Look {
     )
 }
 
-fn answer(hub: &Hub, since: Token, filter: &Filter) -> Answer {
+pub(super) fn answer(hub: &Hub, since: Token, filter: &Filter) -> Answer {
     let user = bob();
     let wish = Wish {
         user: &user,
@@ -142,14 +141,14 @@ fn answer(hub: &Hub, since: Token, filter: &Filter) -> Answer {
     }
 }
 
-fn shown(answer: &Answer, room: RoomNid) -> Vec<i64> {
+pub(super) fn shown(answer: &Answer, room: RoomNid) -> Vec<i64> {
     let rooms = answer.joined.iter().filter(|shown| shown.nid == room);
     rooms
         .flat_map(|room| room.timeline.iter().map(|shown| shown.event.place.anchor))
         .collect()
 }
 
-fn limit(limit: u32) -> Filter {
+pub(super) fn limit(limit: u32) -> Filter {
     let definition = json!({"room": {"timeline": {"limit": limit}}});
     Filter::new(serde_json::from_value(definition).expect("a filter"))
 }
@@ -454,62 +453,4 @@ fn whoever_is_gone_for_long_is_forgotten() {
     hub.leave(&bob(), id, 0);
     hub.sweep(10_000_000);
     assert!(hub.users.is_empty() && hub.rooms.is_empty() && hub.parked() == 0);
-}
-
-/// What happens next in the made-up world.
-#[derive(Debug, Clone)]
-enum Step {
-    Message(i64),
-    Sync(u32),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        4 => (1_i64..4).prop_map(Step::Message),
-        1 => (0_u32..5).prop_map(Step::Sync),
-    ];
-    proptest::collection::vec(step, 0..150)
-}
-
-proptest! {
-    #[test]
-    fn answers_concatenate_to_the_log(steps in steps()) {
-        let rooms = [RoomNid(1), RoomNid(2), RoomNid(3)];
-        let mut hub = hub(&rooms);
-        let mut since = token(&hub);
-        let mut log: Vec<Vec<i64>> = vec![Vec::new(); rooms.len()];
-        let mut told: Vec<Vec<i64>> = vec![Vec::new(); rooms.len()];
-        let mut position = 0;
-        for step in steps.into_iter().chain([Step::Sync(1)]) {
-            match step {
-                Step::Message(room) => {
-                    position += 1;
-                    hub.apply(&[message(RoomNid(room), position)], Prefetched::default());
-                    log[usize::try_from(room - 1).unwrap_or(0)].push(position);
-                }
-                Step::Sync(most) => {
-                    let answer = answer(&hub, since, &limit(most));
-                    for (at, room) in rooms.iter().enumerate() {
-                        let shown = shown(&answer, *room);
-                        prop_assert!(shown.len() <= most as usize);
-                        let found = answer.joined.iter().find(|found| found.nid == *room);
-                        if let Some(found) = found.filter(|found| found.limited) {
-                            // What a client fetches with `/messages` from `prev_batch` backwards,
-                            // down to what it knows.
-                            let known = told[at].last().copied().unwrap_or(0);
-                            let gap = log[at].iter().copied().filter(|event| {
-                                *event > known && *event < found.prev_batch.anchor
-                            });
-                            let gap: Vec<i64> = gap.collect();
-                            prop_assert!(!gap.is_empty(), "limited without a gap");
-                            told[at].extend(gap);
-                        }
-                        told[at].extend(shown);
-                    }
-                    since = answer.next;
-                }
-            }
-        }
-        prop_assert_eq!(told, log);
-    }
 }

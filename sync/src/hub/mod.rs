@@ -150,4 +150,6 @@ impl Hub {
 }
 
 #[cfg(test)]
+mod gap_test;
+#[cfg(test)]
 mod hub_test;

@@ -145,11 +145,13 @@ async fn bundle_all(reading: &Reading<'_>, shown: &mut ShownRooms) -> Result<(),
 /// Rooms that the reader is or was in, as far as they are shown.
 type ShownRooms = HashMap<RoomNid, JoinedRoom>;
 
+/// The members that the device has with the answer. Those whose membership stands in a timeline
+/// only are sent once more when they speak.
 fn members_in(shown: &ShownRooms) -> Vec<(RoomNid, OwnedUserId)> {
     let rooms = shown.iter();
     rooms
         .flat_map(|(nid, room)| {
-            let events = room.state.iter().chain(&room.timeline);
+            let events = room.state.iter();
             events.filter_map(|shown| Some((*nid, shown.event.member()?.to_owned())))
         })
         .collect()
