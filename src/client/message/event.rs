@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use causeway_rooms::read::Reader;
+use causeway_rooms::read::{ReadError, Reader};
 use ruma::api::client::room::get_room_event::v3::Request;
 use serde_json::value::RawValue;
 
@@ -8,7 +8,8 @@ use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
 use crate::client::room_json::{asker, raw_event};
 
-/// `GET /_matrix/client/v3/rooms/{roomId}/event/{eventId}`.
+/// `GET /_matrix/client/v3/rooms/{roomId}/event/{eventId}`. An event that the caller may not see
+/// is one that is not found.
 pub async fn event(
     State(reader): State<Reader>,
     session: Session,
@@ -16,6 +17,10 @@ pub async fn event(
 ) -> Result<Json<Box<RawValue>>, ApiError> {
     let event = reader
         .event(&request.room_id, &request.event_id, &asker(session))
-        .await?;
+        .await
+        .map_err(|error| match error {
+            ReadError::Forbidden => ReadError::EventNotFound,
+            other => other,
+        })?;
     raw_event(event).map(Json)
 }
