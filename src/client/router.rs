@@ -64,13 +64,14 @@ fn waiting(routes: Routes<AppState>) -> Routes<AppState> {
 
 /// What the first clients called, and ruma has no types for.
 fn deprecated(routes: Routes<AppState>) -> Routes<AppState> {
-    let routes = routes.ruma(GUESTS, legacy::events);
     ["/_matrix/client/v3", "/_matrix/client/r0"]
         .into_iter()
         .fold(routes, |routes, prefix| {
             let send = format!("{prefix}/rooms/{{room_id}}/send/{{event_type}}");
+            let events = format!("{prefix}/events");
             let initial_sync = format!("{prefix}/initialSync");
             routes
+                .at(MethodFilter::GET, &events, GUESTS, legacy::events)
                 .at(
                     MethodFilter::GET,
                     &initial_sync,

@@ -2,28 +2,35 @@ use axum::Json;
 use axum::extract::State;
 use causeway_sync::{Filter, Sync};
 use ruma::api::client::filter::FilterDefinition;
-use ruma::api::client::peeking::listen_to_new_events::v3::Request;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{of_room, rooms_of, sync_as_value, take_events};
 use crate::client::error::ApiError;
-use crate::client::extract::{Ruma, Session};
+use crate::client::extract::Session;
+use crate::client::parameters::InQuery;
+
+/// From where, and how long to wait in milliseconds.
+#[derive(Debug, Deserialize)]
+pub struct Parameters {
+    from: Option<String>,
+    timeout: Option<u64>,
+}
 
 /// `GET /_matrix/client/v3/events`: what happens in the caller's rooms, in one list. Without
 /// `from` it starts now.
 pub async fn events(
     State(sync): State<Sync>,
     session: Session,
-    Ruma(request): Ruma<Request>,
+    InQuery(parameters): InQuery<Parameters>,
 ) -> Result<Json<Value>, ApiError> {
-    let Some(from) = request.from else {
+    let Some(from) = parameters.from else {
         let nothing = Filter::new(FilterDefinition::ignore_all());
         let answer = sync_as_value(&sync, session, None, nothing, 0).await?;
         let now = &answer["next_batch"];
         return Ok(Json(json!({"start": now, "end": now, "chunk": []})));
     };
-    let timeout = request.timeout.unwrap_or_default();
-    let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    let timeout_ms = parameters.timeout.unwrap_or(0);
     let user_id = session.user_id.clone();
     let mut answer =
         sync_as_value(&sync, session, Some(&from), Filter::default(), timeout_ms).await?;

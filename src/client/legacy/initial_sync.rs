@@ -14,7 +14,7 @@ use crate::client::parameters::InQuery;
 const DEFAULT_MESSAGES: u32 = 10;
 
 /// What the endpoint can be asked for.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Parameters {
     limit: Option<u32>,
     #[serde(default)]
