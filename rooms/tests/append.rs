@@ -5,8 +5,8 @@ mod kitchen;
 use std::collections::HashSet;
 
 use causeway_rooms::{Append, WriteError};
-use causeway_store::log::Entry;
-use causeway_store::{meter, state};
+use causeway_store::log::{Entry, ProfileField};
+use causeway_store::{AppendError, Change, meter, state};
 use futures::future::join_all;
 use kitchen::{Kitchen, node, transaction};
 use ruma::{OwnedEventId, RoomVersionId, user_id};
@@ -231,4 +231,24 @@ async fn states_load_whole_and_by_entry_with_and_without_checkpoints() {
             .expect("a difference");
         assert_eq!(back.len(), n.min(7));
     }
+}
+
+#[tokio::test]
+async fn a_change_that_the_database_refuses_harms_no_other() {
+    let kitchen = Kitchen::open().await;
+    let alice = user_id!("@alice:hs.test");
+    let room = kitchen.room(RoomVersionId::V12, alice).await;
+    let field = |value: &str| {
+        kitchen.log.append(Change::Profile(ProfileField {
+            user: alice.to_owned(),
+            field: value.to_owned(),
+            value: Some(json!("x")),
+        }))
+    };
+    let send = kitchen.rooms.append(&room, kitchen.message(alice, "hello"));
+    // Text with a zero character is what Postgres cannot keep.
+    let (bad, good, sent) = tokio::join!(field("zero\0"), field("displayname"), send);
+    assert!(matches!(bad, Err(AppendError::Conflict(_))), "{bad:?}");
+    good.expect("written");
+    sent.expect("sent");
 }

@@ -47,6 +47,19 @@ impl Batch {
         self.rooms.is_empty() && self.others.is_empty()
     }
 
+    /// One batch for each room, and for each other change.
+    pub(super) fn into_parts(self) -> Vec<Self> {
+        let rooms = self.rooms.into_iter().map(|room| Self {
+            rooms: vec![room],
+            others: Vec::new(),
+        });
+        let others = self.others.into_iter().map(|other| Self {
+            rooms: Vec::new(),
+            others: vec![other],
+        });
+        rooms.chain(others).collect()
+    }
+
     /// All changes again, in an order that [`Batch::sort`] accepts.
     pub(super) fn into_pending(self) -> Vec<Pending> {
         self.rooms

@@ -95,6 +95,9 @@ impl Committer {
                         _ => return,
                     }
                 }
+                Err(error) if is_of_the_data(&error) => {
+                    return self.commit_apart(batch, &error).await;
+                }
                 Err(error) => return refuse(batch, &error),
             }
         }
@@ -162,18 +165,18 @@ impl Committer {
         }
     }
 
-    /// Writes what a batch holds for each room on its own, so that a change that cannot be
+    /// Writes each room's changes, and each other change, on their own, so that what cannot be
     /// written is refused alone.
-    async fn commit_apart(&self, batch: Batch) {
-        let rooms = batch.rooms.into_iter().map(|room| Batch {
-            rooms: vec![room],
-            others: Vec::new(),
-        });
-        let others = Batch {
-            rooms: Vec::new(),
-            others: batch.others,
-        };
-        for part in rooms.chain([others]).filter(|part| !part.is_empty()) {
+    async fn commit_apart(&self, batch: Batch, error: &sqlx::Error) {
+        let parts = batch.into_parts();
+        if let [_] = parts.as_slice() {
+            let reason: Arc<str> = error.to_string().into();
+            for item in parts.into_iter().flat_map(Batch::into_pending) {
+                answer(item, Err(AppendError::Conflict(reason.clone())));
+            }
+            return;
+        }
+        for part in parts {
             Box::pin(self.commit(part)).await;
         }
     }
@@ -191,14 +194,7 @@ impl Committer {
         };
         let in_batch = repeated_transactions(&batch);
         if found.is_empty() && in_batch.is_empty() {
-            if batch.rooms.len() + usize::from(!batch.others.is_empty()) > 1 {
-                self.commit_apart(batch).await;
-                return None;
-            }
-            let reason: Arc<str> = error.to_string().into();
-            for item in batch.into_pending() {
-                answer(item, Err(AppendError::Conflict(reason.clone())));
-            }
+            self.commit_apart(batch, error).await;
             return None;
         }
         let mut rest = Batch {
@@ -288,6 +284,13 @@ fn refuse(batch: Batch, error: &sqlx::Error) {
     for item in batch.into_pending() {
         answer(item, Err(AppendError::Unavailable(reason.clone())));
     }
+}
+
+/// Whether the statement failed for what it was to write (classes 22 and 23 of SQLSTATE), not for
+/// the database's state.
+fn is_of_the_data(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {
