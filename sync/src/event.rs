@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use causeway_events::client::{ClientEvent, Format, Unsigned};
+use causeway_events::redact::redact;
 use causeway_events::{Pdu, RoomVersion};
 use causeway_store::log::{EventRecord, SentBy};
 use causeway_store::sync::SyncEvent;
@@ -79,6 +80,13 @@ impl RoomEvent {
             flags: row.flags,
             is_parent: AtomicBool::new(false),
         })
+    }
+
+    /// Leaves of the event what a redaction would leave of it.
+    pub(crate) fn blank(&mut self, version: RoomVersion) {
+        self.pdu = redact(version, &self.pdu);
+        self.client = ClientEvent::new(&self.pdu);
+        self.replaced = None;
     }
 
     /// An event of which nothing but itself is known.

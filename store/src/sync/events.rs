@@ -28,6 +28,8 @@ pub struct SyncEvent {
     pub sent_by: Option<(String, String)>,
     /// The state event that it replaced: id and JSON.
     pub replaced: Option<(String, String)>,
+    /// In timelines: whether the sender wished to be forgotten (`erase` of deactivation).
+    pub is_erased: bool,
 }
 
 pub(super) struct Row {
@@ -45,6 +47,7 @@ pub(super) struct Row {
     pub txn_id: Option<String>,
     pub replaced_id: Option<String>,
     pub replaced_json: Option<String>,
+    pub erased: Option<bool>,
 }
 
 impl From<Row> for SyncEvent {
@@ -66,6 +69,7 @@ impl From<Row> for SyncEvent {
             flags: row.flags,
             sent_by: row.device_id.zip(row.txn_id),
             replaced: row.replaced_id.zip(row.replaced_json),
+            is_erased: row.erased == Some(true),
         }
     }
 }
@@ -126,7 +130,8 @@ pub async fn timelines(
             Row,
             r#"
 SELECT e.room_nid, e.event_nid, e.event_id, e.json, e.anchor, e.anchor_offset, e.line, e.step, e.key_nid,
-       e.flags, e.device_id, e.txn_id, p.event_id AS "replaced_id?", p.json AS "replaced_json?"
+       e.flags, e.device_id, e.txn_id, p.event_id AS "replaced_id?", p.json AS "replaced_json?",
+       (SELECT a.erased FROM accounts a WHERE a.user_id = e.sender) AS "erased?"
 FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) AS w(room_nid, after, until)
 CROSS JOIN LATERAL (
     SELECT * FROM events e

@@ -30,7 +30,8 @@ pub async fn members(
             Row,
             r#"
 SELECT e.room_nid, e.event_nid, e.event_id, e.json, e.anchor, e.anchor_offset, e.line, e.step, e.key_nid,
-       e.flags, e.device_id, e.txn_id, NULL AS "replaced_id?", NULL AS "replaced_json?"
+       e.flags, e.device_id, e.txn_id, NULL AS "replaced_id?", NULL AS "replaced_json?",
+       NULL::boolean AS "erased?"
 FROM UNNEST($1::bigint[], $2::text[]) AS w(room_nid, user_id)
 JOIN memberships m ON m.room_nid = w.room_nid AND m.user_id = w.user_id
 JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid

@@ -35,7 +35,8 @@ pub async fn current_state(
             Row,
             r#"
 SELECT e.room_nid, e.event_nid, e.event_id, e.json, e.anchor, e.anchor_offset, e.line, e.step, e.key_nid,
-       e.flags, e.device_id, e.txn_id, NULL AS "replaced_id?", NULL AS "replaced_json?"
+       e.flags, e.device_id, e.txn_id, NULL AS "replaced_id?", NULL AS "replaced_json?",
+       NULL::boolean AS "erased?"
 FROM UNNEST($1::bigint[]) AS w(room_nid)
 CROSS JOIN LATERAL (
     SELECT c.event_nid FROM current_state c WHERE c.room_nid = w.room_nid
@@ -74,7 +75,8 @@ pub async fn state_between(
             Row,
             r#"
 SELECT e.room_nid, e.event_nid, e.event_id, e.json, e.anchor, e.anchor_offset, e.line, e.step, e.key_nid,
-       e.flags, e.device_id, e.txn_id, p.event_id AS "replaced_id?", p.json AS "replaced_json?"
+       e.flags, e.device_id, e.txn_id, p.event_id AS "replaced_id?", p.json AS "replaced_json?",
+       NULL::boolean AS "erased?"
 FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) AS w(room_nid, after, until)
 CROSS JOIN LATERAL (
     SELECT DISTINCT ON (e.key_nid) * FROM events e
@@ -127,7 +129,8 @@ WITH RECURSIVE chain(room_nid, line, upto, depth) AS (
     ORDER BY c.room_nid, s.key_nid, c.depth, s.step DESC
 )
 SELECT e.room_nid, e.event_nid, e.event_id, e.json, e.anchor, e.anchor_offset, e.line, e.step, e.key_nid,
-       e.flags, e.device_id, e.txn_id, NULL AS "replaced_id?", NULL AS "replaced_json?"
+       e.flags, e.device_id, e.txn_id, NULL AS "replaced_id?", NULL AS "replaced_json?",
+       NULL::boolean AS "erased?"
 FROM entries s JOIN events e ON e.room_nid = s.room_nid AND e.event_nid = s.event_nid
             "#,
             &rooms,
@@ -159,7 +162,8 @@ pub async fn stripped_state(
             Row,
             r#"
 SELECT e.room_nid, e.event_nid, e.event_id, e.json, e.anchor, e.anchor_offset, e.line, e.step, e.key_nid,
-       e.flags, e.device_id, e.txn_id, NULL AS "replaced_id?", NULL AS "replaced_json?"
+       e.flags, e.device_id, e.txn_id, NULL AS "replaced_id?", NULL AS "replaced_json?",
+       NULL::boolean AS "erased?"
 FROM state_keys k
 JOIN current_state c ON c.key_nid = k.key_nid AND c.room_nid = ANY($1)
 JOIN events e ON e.room_nid = c.room_nid AND e.event_nid = c.event_nid

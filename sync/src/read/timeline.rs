@@ -189,7 +189,8 @@ fn timeline_of(
     let mut there_later = plan.kind == Kind::Joined;
     for row in rows {
         let known = sights.get(&row.nid).copied();
-        let Some(event) = RoomEvent::from_row(plan.version, row) else {
+        let is_erased = row.is_erased;
+        let Some(mut event) = RoomEvent::from_row(plan.version, row) else {
             continue;
         };
         let word = match known {
@@ -199,6 +200,10 @@ fn timeline_of(
                 there_later |= membership == Membership::Join;
                 if !seen {
                     continue;
+                }
+                // Erased users are forgotten by those who were not there at the time.
+                if is_erased && membership != Membership::Join {
+                    event.blank(plan.version);
                 }
                 membership.as_str()
             }
