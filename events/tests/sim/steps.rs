@@ -50,7 +50,8 @@ impl Room {
             }
             11..=14 => {
                 let at = self.states[*prev.last().unwrap()].clone();
-                let levels = self.entry(&at, "m.room.power_levels", "").unwrap();
+                // A resolution may leave a room without them.
+                let levels = self.entry(&at, "m.room.power_levels", "")?;
                 let mut content: Value = levels.content_as().unwrap();
                 let creator = target == user(0) && self.version.room_id_is_create_hash();
                 if step.what == 14 || creator {
