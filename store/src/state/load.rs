@@ -78,7 +78,7 @@ WITH RECURSIVE chain(line, upto, depth) AS (
 )
 SELECT s.key_nid, s.event_nid FROM chain c
 JOIN state_changes s ON s.room_nid = $1 AND s.line = c.line AND s.step <= c.upto
-    AND (c.line IS DISTINCT FROM $4 OR s.step > $5)
+    AND s.step > CASE WHEN c.line = $4 THEN $5 ELSE 0 END
 ORDER BY c.depth DESC, s.step
             "#,
             room.0,
