@@ -108,9 +108,12 @@ impl StateKeys {
         let (types, keys): (Vec<&str>, Vec<&str>) = distinct.into_iter().unzip();
         let rows = timed(
             // The update changes nothing; it makes the statement return rows that another node
-            // inserted meanwhile.
+            // inserted meanwhile. It does not wait for the disk: a number means nothing before
+            // an event uses it, and that event's commit takes this one along.
             sqlx::query!(
-                "INSERT INTO state_keys (type, state_key) SELECT * FROM UNNEST($1::text[], $2::text[])
+                "INSERT INTO state_keys (type, state_key)
+                 SELECT w.type, w.state_key FROM UNNEST($1::text[], $2::text[]) AS w(type, state_key),
+                     (SELECT set_config('synchronous_commit', 'off', true)) AS lazily
                  ON CONFLICT (type, state_key) DO UPDATE SET type = excluded.type
                  RETURNING key_nid, type, state_key",
                 &types as _,
