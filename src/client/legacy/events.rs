@@ -10,6 +10,9 @@ use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::parameters::InQuery;
 
+/// Events of one room in one answer, at most: there is no way to ask for what was left out.
+const MAX_EVENTS_PER_ROOM: u32 = 1000;
+
 /// From where, and how long to wait in milliseconds.
 #[derive(Debug, Deserialize)]
 pub struct Parameters {
@@ -32,8 +35,10 @@ pub async fn events(
     };
     let timeout_ms = parameters.timeout.unwrap_or(0);
     let user_id = session.user_id.clone();
-    let mut answer =
-        sync_as_value(&sync, session, Some(&from), Filter::default(), timeout_ms).await?;
+    let mut definition = FilterDefinition::default();
+    definition.room.timeline.limit = Some(MAX_EVENTS_PER_ROOM.into());
+    let filter = Filter::new(definition);
+    let mut answer = sync_as_value(&sync, session, Some(&from), filter, timeout_ms).await?;
     let mut chunk = take_events(&mut answer["presence"]);
     chunk.extend(take_events(&mut answer["account_data"]));
     for kind in ["join", "leave"] {
