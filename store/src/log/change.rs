@@ -142,8 +142,7 @@ pub struct EventRecord {
     pub relation: Option<Relation>,
     /// What it does to a membership.
     pub member: Option<MemberChange>,
-    /// What stands between its place and the log: nothing for live events. Backfilled history
-    /// and outliers are not written through the log.
+    /// What it redacts, where that is in the room.
     pub redacts: Option<OwnedEventId>,
 }
 
