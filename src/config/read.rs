@@ -5,13 +5,15 @@ use ruma::{OwnedServerName, RoomVersionId};
 use super::{
     reader::{Reader, Section},
     settings::{
-        Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Password,
-        RateLimit, Redis, Registration, Rooms, Server, Settings, SupportContact, Term, WellKnown,
+        Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
+        Password, RateLimit, Redis, Registration, Rooms, Server, Settings, SupportContact, Term,
+        WellKnown,
     },
     tree::{Node, Tree},
     values::{self, bytes, find_path, find_text, flag, millis, number, text, texts},
 };
 
+const RANGES: &str = "a list of addresses or ranges such as [\"127.0.0.1\", \"10.0.0.0/8\"]";
 const DAY_MS: u64 = 86_400_000;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -31,6 +33,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         limits: limits(&mut reader.table("limits")),
         rooms: rooms(&mut reader.table("rooms")),
         media: media(&mut reader.table("media")),
+        outbound: outbound(&mut reader.table("outbound")),
         log: log(&mut reader.table("log")),
         metrics: metrics(&mut reader.table("metrics")),
         well_known: well_known(&mut reader.table("well_known")),
@@ -65,12 +68,7 @@ fn listen(s: &mut Section<'_>) -> Listen {
         tls_address: texts(s, "tls_address", addresses, values::address),
         tls_certificate: find_path(s, "tls_certificate"),
         tls_private_key: find_path(s, "tls_private_key"),
-        trusted_proxies: texts(
-            s,
-            "trusted_proxies",
-            "a list of addresses or ranges such as [\"127.0.0.1\", \"10.0.0.0/8\"]",
-            values::ip_range,
-        ),
+        trusted_proxies: texts(s, "trusted_proxies", RANGES, values::ip_range),
         max_body_bytes: bytes(s, "max_body_bytes", 65_536..=GIB),
         max_connections: number(s, "max_connections", 1..=1_000_000),
         header_timeout_ms: millis(s, "header_timeout_ms", 100..=600_000),
@@ -261,6 +259,13 @@ fn media(s: &mut Section<'_>) -> Media {
     Media {
         dir: find_path(s, "dir"),
         max_upload_bytes: bytes(s, "max_upload_bytes", 1..=100 * GIB),
+    }
+}
+
+fn outbound(s: &mut Section<'_>) -> Outbound {
+    Outbound {
+        allowed_addresses: texts(s, "allowed_addresses", RANGES, values::ip_range),
+        denied_addresses: texts(s, "denied_addresses", RANGES, values::ip_range),
     }
 }
 

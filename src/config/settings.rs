@@ -2,8 +2,9 @@
 //! here stand the types that the rest of the program takes. One struct per table of the file,
 //! one field per key, with the same names.
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
+pub use causeway_outbound::IpRange;
 use ruma::{OwnedServerName, RoomVersionId};
 
 /// All settings of one server, checked: whoever holds them need not check them again.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub rooms: Rooms,
     /// The content repository.
     pub media: Media,
+    /// Requests to addresses that users choose.
+    pub outbound: Outbound,
     /// The server's own log output.
     pub log: Log,
     /// Figures for Prometheus.
@@ -217,6 +220,15 @@ pub struct Media {
     pub max_upload_bytes: u64,
 }
 
+/// `[outbound]`
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// Special addresses (private, loopback, ...) that may be reached all the same.
+    pub allowed_addresses: Vec<IpRange>,
+    /// Addresses that are never reached.
+    pub denied_addresses: Vec<IpRange>,
+}
+
 /// `[log]`
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -308,44 +320,5 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
-    }
-}
-
-/// Addresses with a common beginning, as in `10.0.0.0/8`; a single address is a range of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IpRange {
-    address: IpAddr,
-    prefix_bits: u8,
-}
-
-impl IpRange {
-    /// Reads `address` or `address/bits`; nothing when it is neither.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix_bits = bits.unwrap_or(most);
-        (prefix_bits <= most).then_some(Self {
-            address,
-            prefix_bits,
-        })
-    }
-
-    /// Whether `peer` is in the range; an IPv4 address mapped into IPv6 counts as IPv4.
-    pub fn contains(&self, peer: IpAddr) -> bool {
-        match (self.address, peer.to_canonical()) {
-            (IpAddr::V4(range), IpAddr::V4(peer)) => {
-                let drop = 32 - u32::from(self.prefix_bits);
-                range.to_bits().checked_shr(drop) == peer.to_bits().checked_shr(drop)
-            }
-            (IpAddr::V6(range), IpAddr::V6(peer)) => {
-                let drop = 128 - u32::from(self.prefix_bits);
-                range.to_bits().checked_shr(drop) == peer.to_bits().checked_shr(drop)
-            }
-            _ => false,
-        }
     }
 }
