@@ -4,7 +4,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test setup build format lint rust-tests clients licences prepare
+.NOTPARALLEL:
+.PHONY: help run test setup test-setup build format lint rust-tests clients licences prepare
 
 # queries are checked against .sqlx, not against a database that happens to be around
 export SQLX_OFFLINE := true
@@ -16,11 +17,14 @@ run: setup
 	cargo build --release --locked
 	@scripts/run
 
-test: setup format lint rust-tests clients licences
+test: test-setup format lint rust-tests clients licences
 	@echo "All tests passed."
 
 setup:
 	@scripts/setup
+
+test-setup:
+	@scripts/setup test
 
 build:
 	cargo build --workspace --locked
@@ -37,9 +41,9 @@ rust-tests: build
 clients: build
 	scripts/with-services tests/clients/run
 
+# tests/tidy holds deny.toml on every machine; cargo-deny looks into the texts of licences besides
 licences:
-	@if command -v cargo-deny > /dev/null; then cargo deny check licenses bans sources; \
-	else echo "cargo-deny is not installed: licences and sources of crates were not checked"; fi
+	@if command -v cargo-deny > /dev/null; then cargo deny --locked check licenses bans sources; fi
 
 prepare: setup
 	scripts/prepare

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// How long a start may take on a machine that has other work.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -67,8 +69,8 @@ fn serve(data_dir: &Path, port: u16) -> Server {
 }
 
 fn stop(mut server: Server) {
-    let pid = server.0.id().to_string();
-    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    let pid = Pid::from_raw(server.0.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
     let status = server.0.wait().unwrap();
     assert!(status.success(), "{status}");
 }
