@@ -120,9 +120,14 @@ impl<E> Default for Missing<E> {
     }
 }
 
-impl<E> Missing<E> {
-    fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.ids.is_empty() && self.keys.is_empty()
+impl<E: Debug> Missing<E> {
+    /// An error, unless nothing is missing.
+    fn into_result(self) -> Result<(), ResolveError<E>> {
+        if self.events.is_empty() && self.ids.is_empty() && self.keys.is_empty() {
+            Ok(())
+        } else {
+            Err(ResolveError::Missing(self))
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 #![allow(dead_code, missing_docs, reason = "each test binary uses its part")]
 
 use causeway_rooms::actions::{
-    ChangeMember, CreateRoom, Invite, Join, Knock, MembershipError, Preset, Redact, SendError,
-    SendEvent, SetState,
+    ChangeMember, CreateRoom, Join, Knock, MembershipError, Preset, Redact, SendError, SendEvent,
+    SetState,
 };
 use causeway_rooms::{Rooms, StateEntry, WriteError};
 use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId, RoomVersionId, UserId, owned_device_id};
@@ -110,7 +110,7 @@ pub async fn invite(
     sender: &UserId,
     target: &UserId,
 ) -> Result<(), MembershipError> {
-    let invite = Invite {
+    let invite = ChangeMember {
         room: room.to_owned(),
         sender: sender.to_owned(),
         target: target.to_owned(),

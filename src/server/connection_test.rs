@@ -61,14 +61,7 @@ async fn server(max_connections: usize) -> Server {
     };
     let limits = Limits {
         enabled: false,
-        login: rate,
-        registration: rate,
-        send: rate,
-        create_room: rate,
-        join: rate,
-        invite: rate,
-        upload: rate,
-        search: rate,
+        ..Limits::all(rate)
     };
     let front = Arc::new(Front::new(router, Entrance::new(1024, limits, Vec::new())));
     let drain = Drain::new();

@@ -1,8 +1,8 @@
 //! The Postgres of a server: the operator's own, or one that the server runs by itself.
 
 use anyhow::Context;
-use causeway_store::DatabaseSettings;
 use causeway_store::managed::{ManagedPostgres, ManagedSettings};
+use causeway_store::{DatabaseSettings, Store};
 
 use crate::config::Settings;
 
@@ -55,6 +55,21 @@ pub fn managed_settings(settings: &Settings) -> ManagedSettings {
 }
 
 impl Database {
+    /// Connects to it, and brings it up to this version.
+    ///
+    /// # Errors
+    /// If it does not answer, or cannot be migrated.
+    pub async fn connect(&self) -> anyhow::Result<Store> {
+        let store = Store::connect(&self.settings)
+            .await
+            .context("the database cannot be reached")?;
+        store
+            .migrate()
+            .await
+            .context("the database cannot be brought up to this version")?;
+        Ok(store)
+    }
+
     /// Waits until a managed Postgres ended by itself, and says how; never returns for the
     /// operator's own, whose connections come back when it does.
     pub async fn lost(&self) -> String {

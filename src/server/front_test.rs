@@ -108,17 +108,7 @@ fn front(burst: u32) -> Front {
         per_minute: 1,
         burst,
     };
-    let limits = Limits {
-        enabled: true,
-        login: rate,
-        registration: rate,
-        send: rate,
-        create_room: rate,
-        join: rate,
-        invite: rate,
-        upload: rate,
-        search: rate,
-    };
+    let limits = Limits::all(rate);
     let proxies = vec![IpRange::parse("127.0.0.0/8").unwrap()];
     let entrance = Entrance::new(MAX_BODY_BYTES, limits, proxies);
     let doors = Doors {

@@ -4,18 +4,7 @@ use super::{Action, Bucket, RateLimits, Subject};
 use crate::config::{Limits, RateLimit};
 
 fn limits(per_minute: u32, burst: u32) -> Limits {
-    let rate = RateLimit { per_minute, burst };
-    Limits {
-        enabled: true,
-        login: rate,
-        registration: rate,
-        send: rate,
-        create_room: rate,
-        join: rate,
-        invite: rate,
-        upload: rate,
-        search: rate,
-    }
+    Limits::all(RateLimit { per_minute, burst })
 }
 
 #[test]

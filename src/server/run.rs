@@ -87,13 +87,7 @@ impl Server {
         let settings = Arc::new(settings);
         let acceptor = tls_acceptor(&settings)?;
         let database = database::open(&settings).await?;
-        let store = Store::connect(&database.settings)
-            .await
-            .context("the database cannot be reached")?;
-        store
-            .migrate()
-            .await
-            .context("the database cannot be brought up to this version")?;
+        let store = database.connect().await?;
         let (log, log_writer) = Log::start(&store).await.context("the log cannot be read")?;
         let drain = Drain::new();
         let parts = parts::open(&settings, &store, log, &drain, figures).await?;

@@ -162,11 +162,6 @@ impl<S: ResolveSource> Run<'_, S> {
     }
 
     fn bail_if_missing(&self) -> Result<(), ResolveError<S::Event>> {
-        let missing = self.missing.take();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(ResolveError::Missing(missing))
-        }
+        self.missing.take().into_result()
     }
 }

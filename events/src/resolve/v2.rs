@@ -250,11 +250,6 @@ impl<S: ResolveSource> Gathered<'_, S> {
     }
 
     fn bail_if_missing(&self) -> Result<(), ResolveError<S::Event>> {
-        let missing = self.missing.take();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(ResolveError::Missing(missing))
-        }
+        self.missing.take().into_result()
     }
 }

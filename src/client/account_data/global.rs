@@ -3,8 +3,8 @@ use causeway_users::Users;
 use ruma::api::client::config::{
     get_global_account_data as get_it, set_global_account_data as set_it,
 };
-use ruma::serde::Raw;
 
+use super::{read, write};
 use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
@@ -15,12 +15,9 @@ pub async fn get(
     session: Session,
     Ruma(request): Ruma<get_it::v3::Request>,
 ) -> Result<Answer<get_it::v3::Response>, ApiError> {
-    session.must_be(&request.user_id)?;
     let event_type = request.event_type.to_string();
-    let content = users
-        .account_data(&request.user_id, None, &event_type)
-        .await?;
-    let content = Raw::from_json_string(content).map_err(ApiError::internal)?;
+    let (user, room) = (&request.user_id, None);
+    let content = read(&users, &session, user, room, &event_type).await?;
     Ok(Answer(get_it::v3::Response::new(content)))
 }
 
@@ -30,11 +27,8 @@ pub async fn set(
     session: Session,
     Ruma(request): Ruma<set_it::v3::Request>,
 ) -> Result<Answer<set_it::v3::Response>, ApiError> {
-    session.must_be(&request.user_id)?;
     let event_type = request.event_type.to_string();
-    let content = request.data.json().get().to_owned();
-    users
-        .set_account_data(&request.user_id, None, &event_type, content)
-        .await?;
+    let (user, room) = (&request.user_id, None);
+    write(&users, &session, user, room, &event_type, request.data).await?;
     Ok(Answer(set_it::v3::Response::new()))
 }

@@ -1,6 +1,5 @@
 use axum::extract::State;
 use causeway_rooms::Rooms;
-use causeway_rooms::actions::Invite;
 use ruma::api::client::membership::invite_user::v3::{InvitationRecipient, Request, Response};
 
 use crate::client::answer::Answer;
@@ -16,13 +15,8 @@ pub async fn invite(
     let InvitationRecipient::UserId(recipient) = request.recipient else {
         return Err(ApiError::no_third_party_invites());
     };
-    rooms
-        .invite(Invite {
-            room: request.room_id,
-            sender: session.user_id,
-            target: recipient.user_id,
-            reason: recipient.reason,
-        })
-        .await?;
+    let (target, reason) = (recipient.user_id, recipient.reason);
+    let change = super::change(session, request.room_id, target, reason);
+    rooms.invite(change).await?;
     Ok(Answer(Response::new()))
 }

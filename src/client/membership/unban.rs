@@ -1,6 +1,5 @@
 use axum::extract::State;
 use causeway_rooms::Rooms;
-use causeway_rooms::actions::ChangeMember;
 use ruma::api::client::membership::unban_user::v3::{Request, Response};
 
 use crate::client::answer::Answer;
@@ -13,13 +12,7 @@ pub async fn unban(
     session: Session,
     Ruma(request): Ruma<Request>,
 ) -> Result<Answer<Response>, ApiError> {
-    rooms
-        .unban(ChangeMember {
-            room: request.room_id,
-            sender: session.user_id,
-            target: request.user_id,
-            reason: request.reason,
-        })
-        .await?;
+    let change = super::change(session, request.room_id, request.user_id, request.reason);
+    rooms.unban(change).await?;
     Ok(Answer(Response::new()))
 }

@@ -35,26 +35,35 @@ impl Relations {
     }
 }
 
+/// Answers a request. The three forms are three types with the same fields, and differ in what
+/// narrows the events down.
+macro_rules! find {
+    ($reader:ident, $session:ident, $request:ident, $rel_type:expr, $event_type:expr) => {{
+        let query = RelationsQuery {
+            rel_type: $rel_type,
+            event_type: $event_type,
+            direction: direction($request.dir),
+            from: $request.from.as_deref(),
+            to: $request.to.as_deref(),
+            limit: $request.limit.map(limit),
+            recurse: $request.recurse,
+        };
+        let (room, event) = (&$request.room_id, &$request.event_id);
+        Relations::of(
+            $reader
+                .relations(room, event, query, &asker($session))
+                .await?,
+        )
+    }};
+}
+
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}`.
 pub async fn list(
     State(reader): State<Reader>,
     session: Session,
     Ruma(request): Ruma<get_relating_events::v1::Request>,
 ) -> Result<Json<Relations>, ApiError> {
-    let query = RelationsQuery {
-        rel_type: None,
-        event_type: None,
-        direction: direction(request.dir),
-        from: request.from.as_deref(),
-        to: request.to.as_deref(),
-        limit: request.limit.map(limit),
-        recurse: request.recurse,
-    };
-    let asker = asker(session);
-    let found = reader
-        .relations(&request.room_id, &request.event_id, query, &asker)
-        .await?;
-    Relations::of(found)
+    find!(reader, session, request, None, None)
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}`.
@@ -63,20 +72,8 @@ pub async fn list_of_kind(
     session: Session,
     Ruma(request): Ruma<get_relating_events_with_rel_type::v1::Request>,
 ) -> Result<Json<Relations>, ApiError> {
-    let query = RelationsQuery {
-        rel_type: Some(request.rel_type.as_str()),
-        event_type: None,
-        direction: direction(request.dir),
-        from: request.from.as_deref(),
-        to: request.to.as_deref(),
-        limit: request.limit.map(limit),
-        recurse: request.recurse,
-    };
-    let asker = asker(session);
-    let found = reader
-        .relations(&request.room_id, &request.event_id, query, &asker)
-        .await?;
-    Relations::of(found)
+    let rel_type = Some(request.rel_type.as_str());
+    find!(reader, session, request, rel_type, None)
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}`.
@@ -86,18 +83,6 @@ pub async fn list_of_kind_and_type(
     Ruma(request): Ruma<get_relating_events_with_rel_type_and_event_type::v1::Request>,
 ) -> Result<Json<Relations>, ApiError> {
     let event_type = request.event_type.to_string();
-    let query = RelationsQuery {
-        rel_type: Some(request.rel_type.as_str()),
-        event_type: Some(&event_type),
-        direction: direction(request.dir),
-        from: request.from.as_deref(),
-        to: request.to.as_deref(),
-        limit: request.limit.map(limit),
-        recurse: request.recurse,
-    };
-    let asker = asker(session);
-    let found = reader
-        .relations(&request.room_id, &request.event_id, query, &asker)
-        .await?;
-    Relations::of(found)
+    let rel_type = Some(request.rel_type.as_str());
+    find!(reader, session, request, rel_type, Some(&event_type))
 }

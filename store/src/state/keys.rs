@@ -21,6 +21,12 @@ pub struct StateKeys {
     cache: Arc<Numbers>,
 }
 
+struct Row {
+    key_nid: i32,
+    r#type: String,
+    state_key: String,
+}
+
 #[derive(Hash, PartialEq, Eq)]
 struct Borrowed<'a>(&'a str, &'a str);
 
@@ -83,7 +89,8 @@ impl StateKeys {
     async fn read(&self, pairs: &[(&str, &str)]) -> Result<(), StoreError> {
         let (types, keys): (Vec<&str>, Vec<&str>) = pairs.iter().copied().unzip();
         let rows = timed(
-            sqlx::query!(
+            sqlx::query_as!(
+                Row,
                 "SELECT k.key_nid, k.type, k.state_key FROM UNNEST($1::text[], $2::text[]) AS w(type, state_key)
                  JOIN state_keys k ON k.type = w.type AND k.state_key = w.state_key",
                 &types as _,
@@ -92,12 +99,7 @@ impl StateKeys {
             .fetch_all(self.store.pool()),
         )
         .await?;
-        for row in rows {
-            self.cache.insert(
-                (row.r#type.into(), row.state_key.into()),
-                KeyNid(row.key_nid),
-            );
-        }
+        self.remember(rows);
         Ok(())
     }
 
@@ -110,7 +112,8 @@ impl StateKeys {
             // The update changes nothing; it makes the statement return rows that another node
             // inserted meanwhile. It does not wait for the disk: a number means nothing before
             // an event uses it, and that event's commit takes this one along.
-            sqlx::query!(
+            sqlx::query_as!(
+                Row,
                 "INSERT INTO state_keys (type, state_key)
                  SELECT w.type, w.state_key FROM UNNEST($1::text[], $2::text[]) AS w(type, state_key),
                      (SELECT set_config('synchronous_commit', 'off', true)) AS lazily
@@ -122,12 +125,14 @@ impl StateKeys {
             .fetch_all(self.store.pool()),
         )
         .await?;
-        for row in rows {
-            self.cache.insert(
-                (row.r#type.into(), row.state_key.into()),
-                KeyNid(row.key_nid),
-            );
-        }
+        self.remember(rows);
         Ok(())
+    }
+
+    fn remember(&self, rows: Vec<Row>) {
+        for row in rows {
+            let pair = (row.r#type.into(), row.state_key.into());
+            self.cache.insert(pair, KeyNid(row.key_nid));
+        }
     }
 }

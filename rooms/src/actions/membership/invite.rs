@@ -3,25 +3,12 @@
 use causeway_store::log::Membership;
 use causeway_store::rooms::list_account_data;
 use causeway_store::{Store, StoreError};
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::OwnedUserId;
 use serde::Deserialize;
 
-use super::{MembershipError, add_reason};
+use super::{ChangeMember, MembershipError, add_reason};
 use crate::Rooms;
 use crate::actions::face::member_content;
-
-/// A user wants another one in a room.
-#[derive(Debug, Clone)]
-pub struct Invite {
-    /// Which room.
-    pub room: OwnedRoomId,
-    /// Who invites.
-    pub sender: OwnedUserId,
-    /// Who is invited.
-    pub target: OwnedUserId,
-    /// Why, in words for people.
-    pub reason: Option<String>,
-}
 
 /// Which of these users want no invites (client-server, "Invite permission").
 pub(crate) async fn invite_blockers(
@@ -46,7 +33,7 @@ impl Rooms {
     ///
     /// # Errors
     /// See [`MembershipError`].
-    pub async fn invite(&self, invite: Invite) -> Result<(), MembershipError> {
+    pub async fn invite(&self, invite: ChangeMember) -> Result<(), MembershipError> {
         let (room, target) = (&*invite.room, &*invite.target);
         let standing = self.standing(room, target).await;
         let (_, membership) = standing.map_err(|error| MembershipError::from(error).hide_room())?;

@@ -20,11 +20,9 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use super::draft::{Content, forbidden, raw};
 use crate::{Append, Head, LoadError, Rooms, WriteError};
 
-pub use invite::Invite;
 pub(crate) use invite::invite_blockers;
 pub use join::Join;
 pub use knock::Knock;
-pub use moderate::ChangeMember;
 
 /// Why a membership did not change.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +83,19 @@ impl MembershipError {
             other => other,
         }
     }
+}
+
+/// A user wants to change another one's membership.
+#[derive(Debug, Clone)]
+pub struct ChangeMember {
+    /// Which room.
+    pub room: OwnedRoomId,
+    /// Who acts.
+    pub sender: OwnedUserId,
+    /// Whose membership.
+    pub target: OwnedUserId,
+    /// Why, in words for people.
+    pub reason: Option<String>,
 }
 
 /// Adds a reason, where there is one.

@@ -1,24 +1,10 @@
 //! Removing, banning, and lifting bans.
 
 use causeway_store::log::Membership;
-use ruma::{OwnedRoomId, OwnedUserId};
 
-use super::{MembershipError, add_reason};
+use super::{ChangeMember, MembershipError, add_reason};
 use crate::Rooms;
 use crate::actions::face::member_content;
-
-/// A user wants to change another one's membership.
-#[derive(Debug, Clone)]
-pub struct ChangeMember {
-    /// Which room.
-    pub room: OwnedRoomId,
-    /// Who acts.
-    pub sender: OwnedUserId,
-    /// Whose membership.
-    pub target: OwnedUserId,
-    /// Why, in words for people.
-    pub reason: Option<String>,
-}
 
 impl Rooms {
     /// Removes a user from a room, takes an invite back, or turns a knock away.
