@@ -12,10 +12,10 @@ pub(super) fn run(settings: &Settings, file: Option<&Path>) -> anyhow::Result<()
     }
     let source = match file {
         Some(file) => file.display().to_string(),
-        None => "the defaults (no file was named)".to_owned(),
+        None => "no file was named, the defaults hold".to_owned(),
     };
+    let name = &settings.server.name;
     super::print(format_args!(
-        "The settings are right: {} from {source}.",
-        settings.server.name
+        "The settings for the server {name} are right ({source})."
     ))
 }

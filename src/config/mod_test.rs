@@ -37,7 +37,9 @@ fn the_example_alone_is_enough() {
     );
     assert!(settings.database.url.is_none());
     assert_eq!(settings.media_dir(), Path::new("./data/media"));
-    assert_eq!(settings.public_base_url(), "https://localhost");
+    assert_eq!(settings.public_base_url(), "http://127.0.0.1:8008");
+    let named = read("[server]\nname = \"a.example\"\n").unwrap();
+    assert_eq!(named.public_base_url(), "https://a.example");
 }
 
 #[test]

@@ -48,7 +48,8 @@ pub struct Server {
     /// The name after the colon in user and room ids. It can never change once data exists.
     pub name: OwnedServerName,
     /// Where clients reach the server, as in `https://matrix.example.org`, without a slash at
-    /// the end. Absent: `https://` and the server name. Use [`Settings::public_base_url`].
+    /// the end. Absent: `https://` and the server name, or for localhost the first plain
+    /// address. Use [`Settings::public_base_url`].
     pub public_base_url: Option<String>,
     /// The version of rooms whose creator asks for none.
     pub default_room_version: RoomVersionId,
@@ -283,12 +284,37 @@ pub struct SupportContact {
     pub email_address: Option<String>,
 }
 
+#[cfg(test)]
+impl Limits {
+    /// The same for everything.
+    pub fn all(rate: RateLimit) -> Self {
+        Self {
+            enabled: true,
+            login: rate,
+            registration: rate,
+            send: rate,
+            create_room: rate,
+            join: rate,
+            invite: rate,
+            upload: rate,
+            search: rate,
+        }
+    }
+}
+
 impl Settings {
     /// Where clients reach the server, without a slash at the end.
     pub fn public_base_url(&self) -> String {
-        match &self.server.public_base_url {
-            Some(url) => url.clone(),
-            None => format!("https://{}", self.server.name),
+        let Server {
+            name,
+            public_base_url,
+            ..
+        } = &self.server;
+        match (public_base_url, self.listen.plain_address.first()) {
+            (Some(url), _) => url.clone(),
+            // for trying out: no certificate is for localhost
+            (None, Some(address)) if name.host() == "localhost" => format!("http://{address}"),
+            (None, _) => format!("https://{name}"),
         }
     }
 

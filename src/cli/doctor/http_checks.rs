@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{Finding, PATIENCE};
-use crate::config::Settings;
+use crate::config::{Listen, Settings};
 
 /// Longest answer that is looked at, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -43,12 +43,28 @@ async fn look_at_versions(client: &reqwest::Client, settings: &Settings) -> Find
                 "let the reverse proxy pass /_matrix on to this server",
             )
         }
+        Err(_) if !listens(&settings.listen).await => Finding::warn(
+            subject,
+            format!("no server listens, so whether {base} leads to it cannot be told"),
+            "start the server and ask again",
+        ),
         Err(error) => {
-            let way_out = "start the server; then look at name, TLS and reverse proxy, or correct \
+            let way_out = "look at name, TLS and reverse proxy, or correct \
                            server.public_base_url. From other networks it may look different";
             Finding::fail(subject, format!("{url}: {error}"), way_out)
         }
     }
+}
+
+/// Whether somebody accepts connections where the server would.
+async fn listens(listen: &Listen) -> bool {
+    for address in listen.plain_address.iter().chain(&listen.tls_address) {
+        let attempt = tokio::net::TcpStream::connect(address.as_str());
+        if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, attempt).await {
+            return true;
+        }
+    }
+    false
 }
 
 async fn look_at_client_document(client: &reqwest::Client, settings: &Settings) -> Finding {

@@ -37,6 +37,21 @@ async fn what_is_not_there_fails_and_names_the_setting() {
     assert!(findings[0].way_out.contains("redis.url"));
 }
 
+#[tokio::test]
+async fn a_server_that_does_not_run_is_no_failure_of_its_address() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let text = format!("[listen]\nplain_address = \"{address}\"\n[server]\n");
+    let resting = settings(&format!("{text}public_base_url = \"http://127.0.0.1:1\"\n"));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // somebody listens, and the public address leads nowhere
+    let findings = http_checks::look(&resting).await;
+    assert_eq!(findings[0].level, Level::Fail, "{findings:?}");
+    drop(listener);
+    let findings = http_checks::look(&resting).await;
+    assert_eq!(findings[0].level, Level::Warn, "{findings:?}");
+}
+
 #[test]
 fn files_without_a_certificate_fail() {
     let wrong = settings(

@@ -52,6 +52,7 @@ impl Server {
         {
             bail!("the server is starting or stopping; try again in a moment");
         }
+        tell_where(&settings);
         Ok(Self::Absent(Box::new(Opened::open(settings).await?)))
     }
 
@@ -82,6 +83,19 @@ impl Server {
     }
 }
 
+/// Says on what the command works, because without a server that can be another place than meant.
+fn tell_where(settings: &Settings) {
+    let data_dir = &settings.server.data_dir;
+    let shown = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.clone());
+    let database = match settings.database.url {
+        Some(_) => "database.url",
+        None if data_dir.join("postgres").exists() => "its managed database",
+        None => "a managed database that is made now",
+    };
+    let shown = shown.display();
+    eprintln!("No server runs on the data directory {shown}: working on {database}.");
+}
+
 impl Opened {
     async fn open(mut settings: Settings) -> anyhow::Result<Self> {
         settings.log.filter = "warn,causeway_store::managed=info".to_owned();
@@ -91,13 +105,7 @@ impl Opened {
         settings.database.pool_size = settings.database.pool_size.min(4);
         let settings = Arc::new(settings);
         let database = database::open(&settings).await?;
-        let store = Store::connect(&database.settings)
-            .await
-            .context("the database cannot be reached")?;
-        store
-            .migrate()
-            .await
-            .context("the database cannot be brought up to this version")?;
+        let store = database.connect().await?;
         let (log, log_writer) = Log::start(&store).await.context("the log cannot be read")?;
         let parts = parts::open(&settings, &store, log, &Drain::new(), None).await?;
         Ok(Self {

@@ -78,9 +78,9 @@ pub(super) async fn run(settings: Settings, command: Command) -> anyhow::Result<
                 admin,
             };
             let user = done(server.ask_once(request).await?)?;
-            println!("{user} is made.");
+            super::print(format_args!("{user} is made."))?;
             if generated {
-                println!("Its password: {password}");
+                super::print(format_args!("Its password: {password}"))?;
             }
         }
         Command::List { all } => {
@@ -92,7 +92,7 @@ pub(super) async fn run(settings: Settings, command: Command) -> anyhow::Result<
         Command::Deactivate { user, erase } => {
             let server = Server::find(settings).await?;
             let user = done(server.ask_once(Request::Deactivate { user, erase }).await?)?;
-            println!("{user} is deactivated.");
+            super::print(format_args!("{user} is deactivated."))?;
         }
         Command::ResetPassword { user, password } => {
             let (password, generated) = password::get(&password)?;
@@ -102,9 +102,11 @@ pub(super) async fn run(settings: Settings, command: Command) -> anyhow::Result<
                 password: password.clone(),
             };
             let user = done(server.ask_once(request).await?)?;
-            println!("{user} has another password, and no sessions.");
+            super::print(format_args!(
+                "{user} has another password, and no sessions."
+            ))?;
             if generated {
-                println!("Its password: {password}");
+                super::print(format_args!("Its password: {password}"))?;
             }
         }
     }
