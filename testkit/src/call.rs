@@ -211,14 +211,22 @@ impl Call {
             .await
             .map_err(|error| format!("{what}\nno answer: {error:?}"))?;
         self.check_reply(&operations, &reply, &what);
+        if reply.status < 400 && self.strictness != Strictness::Nothing {
+            let body = self.json_body();
+            shared.spec.note_success(&operations, &self.query, body);
+        }
         Ok(reply)
     }
 
-    fn check_request(&self, operations: &[&Operation], what: &str) {
-        let body = match &self.body {
+    fn json_body(&self) -> Option<&Value> {
+        match &self.body {
             Body::Json(value) => Some(value),
             _ => None,
-        };
+        }
+    }
+
+    fn check_request(&self, operations: &[&Operation], what: &str) {
+        let body = self.json_body();
         // A raw body has no schema here; its endpoint must still exist.
         let checked = if matches!(self.body, Body::Raw { .. }) && !operations.is_empty() {
             Ok(())

@@ -1,7 +1,9 @@
 //! The specification's OpenAPI description as a judge of requests and answers.
 
+mod coverage;
 mod formats;
 mod route;
+pub mod table;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +12,8 @@ use jsonschema::{Draft, Validator};
 use reqwest::Method;
 use serde_json::{Map, Value};
 
+use coverage::Coverage;
+pub use coverage::folder as coverage_folder;
 pub use route::Operation;
 
 /// The client-server API of the specification: its operations and their schemas.
@@ -17,6 +21,7 @@ pub struct Specification {
     operations: Vec<Operation>,
     /// Compiled on first use: a test touches few of the several hundred schemas.
     compiled: Mutex<HashMap<String, Arc<Validator>>>,
+    coverage: Coverage,
 }
 
 /// Statuses that any endpoint may answer with, in the standard error shape.
@@ -49,6 +54,7 @@ impl Specification {
         Arc::new(Self {
             operations,
             compiled: Mutex::new(HashMap::new()),
+            coverage: Coverage::of_this_test(),
         })
     }
 
@@ -126,6 +132,22 @@ impl Specification {
             }
             faults
         })
+    }
+
+    /// Notes that a request got a good answer. Of operations that share a path it means those
+    /// whose form it has.
+    pub fn note_success(
+        &self,
+        operations: &[&Operation],
+        query: &[(String, String)],
+        body: Option<&Value>,
+    ) {
+        for operation in operations {
+            let form = [*operation];
+            if operations.len() == 1 || self.check_request(&form, query, body).is_ok() {
+                self.coverage.note(operation.id());
+            }
+        }
     }
 
     fn query_faults(&self, operation: &Operation, query: &[(String, String)]) -> Vec<String> {

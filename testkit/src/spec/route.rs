@@ -30,6 +30,32 @@ impl Operation {
         )
     }
 
+    /// The specification's name of the operation.
+    pub(super) fn id(&self) -> &str {
+        self.schema["operationId"].as_str().unwrap_or_default()
+    }
+
+    /// The chapter of the specification that it belongs to.
+    pub(super) fn chapter(&self) -> &str {
+        self.schema["tags"][0].as_str().unwrap_or("Others")
+    }
+
+    /// Method, path and name as a cell of a table.
+    pub(super) fn heading(&self) -> String {
+        let deprecated = if self.schema["deprecated"] == true {
+            super::table::DEPRECATED
+        } else {
+            ""
+        };
+        let (method, template, id) = (&self.method, &self.template, self.id());
+        format!("`{method} {template}` {id}{deprecated}")
+    }
+
+    /// Operations on one path stand together.
+    pub(super) fn sort_key(&self) -> (&str, &str, &str) {
+        (&self.template, &self.method, self.id())
+    }
+
     pub(super) fn matches(&self, method: &Method, path: &str) -> bool {
         if self.method != method.as_str() {
             return false;
