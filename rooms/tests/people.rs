@@ -86,6 +86,7 @@ pub fn redaction(room: &RoomId, sender: &UserId, target: &EventId) -> Redact {
         reason: Some("spam".to_owned()),
         txn_id: None,
         timestamp_ms: None,
+        own_only: false,
     }
 }
 

@@ -148,6 +148,25 @@ impl ApiError {
         .with("soft_logout", soft_logout)
     }
 
+    /// `M_USER_LOCKED` (401): the account cannot be used; its sessions are kept.
+    pub fn user_locked() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "M_USER_LOCKED",
+            "This account has been locked",
+        )
+        .with("soft_logout", true)
+    }
+
+    /// `M_USER_SUSPENDED` (403): the account may read, but not do this.
+    pub fn user_suspended() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "M_USER_SUSPENDED",
+            "You cannot perform this action while suspended",
+        )
+    }
+
     /// `M_GUEST_ACCESS_FORBIDDEN` (403).
     pub fn guest_forbidden() -> Self {
         Self::new(

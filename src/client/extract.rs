@@ -104,7 +104,8 @@ fn refuse(error: FromHttpRequestError) -> ApiError {
 /// Who speaks: a user of this server with a valid access token.
 ///
 /// As an extractor it answers `M_MISSING_TOKEN` or `M_UNKNOWN_TOKEN` (401) where there is none,
-/// and `M_GUEST_ACCESS_FORBIDDEN` (403) to guests on endpoints that are not registered for them.
+/// and `M_GUEST_ACCESS_FORBIDDEN` (403), `M_USER_LOCKED` (401) or `M_USER_SUSPENDED` (403) to accounts
+/// that the endpoint is not registered for.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// The user.
@@ -115,6 +116,23 @@ pub struct Session {
     pub is_guest: bool,
     /// Whether the user administers this server.
     pub is_admin: bool,
+    /// Whether the account may only read.
+    pub is_suspended: bool,
+    /// Whether the account can only be logged out.
+    pub is_locked: bool,
+}
+
+impl From<&Session> for causeway_users::Session {
+    fn from(session: &Session) -> Self {
+        Self {
+            user_id: session.user_id.clone(),
+            device_id: session.device_id.clone(),
+            is_guest: session.is_guest,
+            is_admin: session.is_admin,
+            is_suspended: session.is_suspended,
+            is_locked: session.is_locked,
+        }
+    }
 }
 
 impl Session {
@@ -168,6 +186,8 @@ impl Authenticate for Users {
                     device_id: session.device_id,
                     is_guest: session.is_guest,
                     is_admin: session.is_admin,
+                    is_suspended: session.is_suspended,
+                    is_locked: session.is_locked,
                 }),
                 Err(TokenError::Unknown) => Err(AuthenticateError::Unknown),
                 Err(TokenError::Expired) => Err(AuthenticateError::Expired),
@@ -237,6 +257,12 @@ where
     record.set_user(&session.user_id);
     if session.is_guest && !record.allows_guests() {
         return Err(ApiError::guest_forbidden());
+    }
+    if session.is_locked && !record.allows_locked() {
+        return Err(ApiError::user_locked());
+    }
+    if session.is_suspended && !record.allows_suspended() {
+        return Err(ApiError::user_suspended());
     }
     Ok(session)
 }

@@ -19,6 +19,7 @@ mod legacy;
 pub mod media;
 pub mod membership;
 pub mod message;
+pub mod moderation;
 pub mod openid;
 pub mod parameters;
 pub mod presence;

@@ -11,8 +11,8 @@ use ruma::api::path_builder::PathBuilder;
 
 use super::{
     account, account_data, capabilities, device, directory, directory_user, filter, legacy, media,
-    membership, message, openid, presence, profile, push, receipt, relation, report, room, session,
-    space, state, sync, third_party, to_device, typing, versions, well_known,
+    membership, message, moderation, openid, presence, profile, push, receipt, relation, report,
+    room, session, space, state, sync, third_party, to_device, typing, versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -81,7 +81,7 @@ fn deprecated(routes: Routes<AppState>) -> Routes<AppState> {
                 .at(
                     MethodFilter::POST,
                     &send,
-                    GUESTS.limited(Action::Send),
+                    GUESTS.taking_part().limited(Action::Send),
                     legacy::send,
                 )
         })
@@ -89,10 +89,10 @@ fn deprecated(routes: Routes<AppState>) -> Routes<AppState> {
 
 fn messages(routes: Routes<AppState>) -> Routes<AppState> {
     routes
-        .ruma(GUESTS.limited(Action::Send), message::send)
+        .ruma(GUESTS.taking_part().limited(Action::Send), message::send)
         .ruma(USERS.limited(Action::Send), message::redact)
         .ruma_also_at(
-            USERS.limited(Action::Send),
+            USERS.taking_part().limited(Action::Send),
             &STATE_WITHOUT_KEY,
             message::set_state,
         )
@@ -124,6 +124,7 @@ fn reading(routes: Routes<AppState>) -> Routes<AppState> {
         .ruma(GUESTS, state::members)
         .ruma(GUESTS, state::joined_members)
         .ruma(GUESTS, state::joined_rooms)
+        .ruma(USERS, state::mutual_rooms)
         .ruma(GUESTS, state::aliases)
         .ruma(GUESTS, state::public_rooms)
         .ruma(GUESTS, state::public_rooms_filtered)
@@ -153,6 +154,10 @@ fn accounts(routes: Routes<AppState>) -> Routes<AppState> {
         )
         .ruma(GUESTS, account::whoami)
         .ruma(USERS, account::whois)
+        .ruma(USERS, moderation::is_locked)
+        .ruma(USERS, moderation::lock)
+        .ruma(USERS, moderation::is_suspended)
+        .ruma(USERS, moderation::suspend)
         .ruma(USERS, account::change_password)
         .ruma(USERS, account::deactivate)
         .ruma(USERS, ids::list)
@@ -198,8 +203,8 @@ fn sessions(routes: Routes<AppState>) -> Routes<AppState> {
         )
         .ruma(USERS, session::login_token)
         .ruma(USERS.limited(Action::Login), session::refresh)
-        .ruma(GUESTS, session::logout)
-        .ruma(GUESTS, session::logout_all)
+        .ruma(GUESTS.even_locked(), session::logout)
+        .ruma(GUESTS.even_locked(), session::logout_all)
 }
 
 fn devices(routes: Routes<AppState>) -> Routes<AppState> {
@@ -216,10 +221,15 @@ fn profiles(routes: Routes<AppState>) -> Routes<AppState> {
     let routes = routes
         .ruma(GUESTS, profile::get)
         .ruma(GUESTS, profile::get_field)
-        .ruma(GUESTS, profile::delete_field);
+        .ruma(GUESTS.taking_part(), profile::delete_field);
     let set = ruma::api::client::profile::set_profile_field::v3::Request::PATH_BUILDER;
     set.all_paths().fold(routes, |routes, path| {
-        routes.at(MethodFilter::PUT, path, GUESTS, profile::set_field)
+        routes.at(
+            MethodFilter::PUT,
+            path,
+            GUESTS.taking_part(),
+            profile::set_field,
+        )
     })
 }
 
@@ -278,21 +288,23 @@ const STATE_WITHOUT_KEY: [&str; 3] = [
 ];
 
 fn rooms(routes: Routes<AppState>) -> Routes<AppState> {
+    let taking_part = USERS.taking_part();
+    let joining = GUESTS.taking_part().limited(Action::Join);
     routes
-        .ruma(USERS.limited(Action::CreateRoom), room::create)
-        .ruma(USERS.limited(Action::CreateRoom), room::upgrade)
-        .ruma(GUESTS.limited(Action::Join), membership::join)
-        .ruma(GUESTS.limited(Action::Join), membership::join_by_id)
-        .ruma(USERS.limited(Action::Join), membership::knock)
+        .ruma(taking_part.limited(Action::CreateRoom), room::create)
+        .ruma(taking_part.limited(Action::CreateRoom), room::upgrade)
+        .ruma(joining, membership::join)
+        .ruma(joining, membership::join_by_id)
+        .ruma(taking_part.limited(Action::Join), membership::knock)
         .ruma(GUESTS, membership::leave)
         .ruma(GUESTS, membership::forget)
-        .ruma(USERS.limited(Action::Invite), membership::invite)
-        .ruma(USERS, membership::kick)
-        .ruma(USERS, membership::ban)
-        .ruma(USERS, membership::unban)
+        .ruma(taking_part.limited(Action::Invite), membership::invite)
+        .ruma(taking_part, membership::kick)
+        .ruma(taking_part, membership::ban)
+        .ruma(taking_part, membership::unban)
         .ruma(GUESTS, directory::find_alias)
-        .ruma(USERS, directory::add_alias)
-        .ruma(USERS, directory::remove_alias)
+        .ruma(taking_part, directory::add_alias)
+        .ruma(taking_part, directory::remove_alias)
         .ruma(GUESTS, directory::visibility)
-        .ruma(USERS, directory::set_visibility)
+        .ruma(taking_part, directory::set_visibility)
 }

@@ -7,7 +7,7 @@ use super::{
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
         Password, RateLimit, Redis, Registration, Rooms, Server, Settings, SupportContact, Term,
-        WellKnown,
+        Turn, TurnCredentials, WellKnown,
     },
     tree::{Node, Tree},
     values::{self, bytes, find_path, find_text, flag, millis, number, text, texts},
@@ -34,6 +34,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         rooms: rooms(&mut reader.table("rooms")),
         media: media(&mut reader.table("media")),
         outbound: outbound(&mut reader.table("outbound")),
+        turn: turn(&mut reader.table("turn")),
         log: log(&mut reader.table("log")),
         metrics: metrics(&mut reader.table("metrics")),
         well_known: well_known(&mut reader.table("well_known")),
@@ -266,6 +267,42 @@ fn outbound(s: &mut Section<'_>) -> Outbound {
     Outbound {
         allowed_addresses: texts(s, "allowed_addresses", RANGES, values::ip_range),
         denied_addresses: texts(s, "denied_addresses", RANGES, values::ip_range),
+    }
+}
+
+fn turn(s: &mut Section<'_>) -> Turn {
+    let uris = texts(
+        s,
+        "uris",
+        "a list of URIs such as [\"turn:turn.example.org?transport=udp\"]",
+        |it| (it.starts_with("turn:") || it.starts_with("turns:")).then(|| it.to_owned()),
+    );
+    let filled = |it: &str| !it.trim().is_empty();
+    let right = "a text that is not empty";
+    let secret = values::find_secret(s, "shared_secret", "shared_secret_file", right, filled);
+    let username = find_text(s, "username", right, values::filled);
+    let password = values::find_secret(s, "password", "password_file", right, filled);
+    let lifetime_ms = millis(s, "lifetime_ms", 60_000..=30 * DAY_MS);
+    let credentials = match (secret, username, password) {
+        (Some(secret), None, None) => Some(TurnCredentials::SharedSecret(secret)),
+        (None, Some(username), Some(password)) => {
+            Some(TurnCredentials::Fixed { username, password })
+        }
+        (None, None, None) => None,
+        _ => {
+            let remedy = "give `shared_secret` alone, or `username` and `password`";
+            s.contradiction("username", "these credentials do not go together", remedy);
+            None
+        }
+    };
+    if !uris.is_empty() && credentials.is_none() {
+        let remedy = "give `shared_secret`, or `username` and `password`";
+        s.contradiction("uris", "there are relays, but no credentials", remedy);
+    }
+    Turn {
+        uris,
+        credentials,
+        lifetime_ms,
     }
 }
 

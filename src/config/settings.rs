@@ -34,6 +34,8 @@ pub struct Settings {
     pub media: Media,
     /// Requests to addresses that users choose.
     pub outbound: Outbound,
+    /// Relays for calls.
+    pub turn: Turn,
     /// The server's own log output.
     pub log: Log,
     /// Figures for Prometheus.
@@ -228,6 +230,31 @@ pub struct Outbound {
     pub allowed_addresses: Vec<IpRange>,
     /// Addresses that are never reached.
     pub denied_addresses: Vec<IpRange>,
+}
+
+/// `[turn]`
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// Where the relays are, as in `turn:turn.example.org?transport=udp`; empty: there are none.
+    pub uris: Vec<String>,
+    /// How callers prove to a relay that they come from here.
+    pub credentials: Option<TurnCredentials>,
+    /// How long credentials are good for, in milliseconds.
+    pub lifetime_ms: u64,
+}
+
+/// How callers prove to a relay that they come from here.
+#[derive(Debug, Clone)]
+pub enum TurnCredentials {
+    /// A secret shared with the relay, from which each caller's own credentials are made.
+    SharedSecret(Secret),
+    /// The same name and password for all.
+    Fixed {
+        /// The name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
 }
 
 /// `[log]`

@@ -50,6 +50,8 @@ impl Authenticate for Tokens {
                 device_id: "DEVICE".into(),
                 is_guest,
                 is_admin: false,
+                is_suspended: false,
+                is_locked: false,
             };
             match access_token {
                 "alice" => Ok(session(false)),

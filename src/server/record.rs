@@ -25,21 +25,41 @@ pub struct Endpoint {
 #[derive(Debug, Clone, Copy)]
 pub struct Access {
     guests: bool,
+    suspended: bool,
+    locked: bool,
     limit: Option<Action>,
 }
 
 impl Access {
-    /// Users with an account.
+    /// Users with an account, suspended ones too.
     pub const USERS: Self = Self {
         guests: false,
+        suspended: true,
+        locked: false,
         limit: None,
     };
 
     /// Guests too (client-server API, "Guest access").
     pub const GUESTS: Self = Self {
         guests: true,
-        limit: None,
+        ..Self::USERS
     };
+
+    /// The same, closed to suspended accounts (client-server API, "Account suspension").
+    pub const fn taking_part(self) -> Self {
+        Self {
+            suspended: false,
+            ..self
+        }
+    }
+
+    /// The same, open to locked accounts (client-server API, "Account locking").
+    pub const fn even_locked(self) -> Self {
+        Self {
+            locked: true,
+            ..self
+        }
+    }
 
     /// The same, limited as `action`.
     pub const fn limited(self, action: Action) -> Self {
@@ -87,6 +107,20 @@ impl RequestRecord {
         self.endpoint
             .get()
             .is_some_and(|endpoint| endpoint.access.guests)
+    }
+
+    /// Whether suspended accounts may use the endpoint.
+    pub fn allows_suspended(&self) -> bool {
+        self.endpoint
+            .get()
+            .is_some_and(|endpoint| endpoint.access.suspended)
+    }
+
+    /// Whether locked accounts may use the endpoint.
+    pub fn allows_locked(&self) -> bool {
+        self.endpoint
+            .get()
+            .is_some_and(|endpoint| endpoint.access.locked)
     }
 
     /// As what the request is limited.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::account::PASSWORD;
 use crate::client::TestClient;
 use crate::database::TestDatabase;
 use crate::observe::{Metrics, RequestLine};
@@ -154,6 +155,26 @@ impl TestServer {
     /// Registers a user and gives the client that is logged in as them.
     pub async fn user(&self, localpart: &str) -> TestClient {
         self.client().register(localpart).await
+    }
+
+    /// An administrator, made by the command for it beside the running server, and logged in.
+    ///
+    /// # Panics
+    /// When the command fails.
+    pub async fn admin(&self, localpart: &str) -> TestClient {
+        let password = self.directory.path().join("password");
+        std::fs::write(&password, PASSWORD).expect("a password file");
+        let made = Command::new(binary())
+            .arg("--config")
+            .arg(self.directory.path().join("causeway.toml"))
+            .args(["user", "create", localpart, "--admin", "--password-file"])
+            .arg(&password)
+            .current_dir(self.directory.path())
+            .output()
+            .expect("the command to run");
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "no administrator was made: {said}");
+        self.client().login(localpart).await
     }
 
     /// Everything the server wrote to its log so far.

@@ -23,6 +23,7 @@ pub mod directory;
 pub mod filters;
 pub mod localpart;
 pub mod login;
+pub mod moderation;
 pub mod openid;
 mod order;
 pub mod password;

@@ -36,6 +36,9 @@ pub enum LoginError {
     /// The account was closed.
     #[error("the account was deactivated")]
     Deactivated,
+    /// The account is locked.
+    #[error("the account is locked")]
+    Locked,
     /// The password could not be verified.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -107,9 +110,13 @@ impl Users {
         {
             return Err(LoginError::Deactivated);
         }
+        let is_locked = account.as_ref().is_some_and(|account| account.is_locked);
         let stored = account.and_then(|account| account.password_hash);
         let matches = self.0.hasher.verify(password, stored).await?;
-        user_id.filter(|_| matches).ok_or(LoginError::Wrong)
+        match user_id.filter(|_| matches) {
+            Some(_) if is_locked => Err(LoginError::Locked),
+            user_id => user_id.ok_or(LoginError::Wrong),
+        }
     }
 
     async fn take_login_token(&self, token: &Secret) -> Result<OwnedUserId, LoginError> {
@@ -118,8 +125,11 @@ impl Users {
             .await?
             .ok_or(LoginError::Wrong)?;
         let account = accounts::find(self.store(), &user_id).await?;
-        if account.is_none_or(|account| account.is_deactivated) {
-            return Err(LoginError::Deactivated);
+        match account {
+            None => return Err(LoginError::Deactivated),
+            Some(account) if account.is_deactivated => return Err(LoginError::Deactivated),
+            Some(account) if account.is_locked => return Err(LoginError::Locked),
+            Some(_) => {}
         }
         UserId::parse(user_id.as_str()).map_err(|_| LoginError::Wrong)
     }

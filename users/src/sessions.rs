@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use causeway_store::users::TokenHash;
 use causeway_store::users::devices::{self, Ended};
-use causeway_store::users::sessions::{self, Found, NewSession, Successor};
+use causeway_store::users::sessions::{self, Found, NewSession, Refreshed, Successor};
 use causeway_store::{AppendError, Change, StoreError};
 use futures::future::try_join_all;
 use quick_cache::sync::Cache;
@@ -41,6 +41,10 @@ pub struct Session {
     pub is_guest: bool,
     /// An administrator's account.
     pub is_admin: bool,
+    /// The account may read, but not take part.
+    pub is_suspended: bool,
+    /// The account cannot be used but for logging out.
+    pub is_locked: bool,
 }
 
 /// Why an access token is not accepted.
@@ -63,6 +67,9 @@ pub enum SessionError {
     /// A refresh token is not known.
     #[error("unknown refresh token")]
     UnknownRefreshToken,
+    /// The account is locked.
+    #[error("the account is locked")]
+    Locked,
     /// A device's id or name is too long or empty.
     #[error("the device id is empty, or device id or name is too long")]
     BadDevice,
@@ -212,7 +219,7 @@ impl Users {
     /// Continues the session of a refresh token.
     ///
     /// # Errors
-    /// [`SessionError::UnknownRefreshToken`], or the database's.
+    /// [`SessionError::UnknownRefreshToken`], [`SessionError::Locked`], or the database's.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, SessionError> {
         let old = hash_token(refresh_token).ok_or(SessionError::UnknownRefreshToken)?;
         let (tokens, hashes) = self.new_tokens(true);
@@ -222,11 +229,14 @@ impl Users {
             expires_at: tokens.expires_in_ms.map(|life| now_ms + life),
             refresh_hash: hashes.1.ok_or(SessionError::UnknownRefreshToken)?,
         };
-        let ended = sessions::refresh(self.store(), &old, successor, now_ms)
-            .await?
-            .ok_or(SessionError::UnknownRefreshToken)?;
-        self.0.sessions.forget(&ended);
-        Ok(tokens)
+        match sessions::refresh(self.store(), &old, successor, now_ms).await? {
+            Refreshed::Unknown => Err(SessionError::UnknownRefreshToken),
+            Refreshed::Locked => Err(SessionError::Locked),
+            Refreshed::Continued(ended) => {
+                self.0.sessions.forget(&ended);
+                Ok(tokens)
+            }
+        }
     }
 
     fn new_tokens(&self, can_refresh: bool) -> (Tokens, (TokenHash, Option<TokenHash>)) {
@@ -300,6 +310,12 @@ impl Users {
         self.0.sessions.0.clear();
     }
 
+    /// Looks every token of a user up again from now on.
+    pub(crate) fn forget_sessions_of(&self, user_id: &UserId) {
+        let sessions = &self.0.sessions.0;
+        sessions.retain(|_, cached| cached.session.user_id != *user_id);
+    }
+
     /// Takes notice that a session ended, perhaps on another node.
     pub fn session_ended(&self, user_id: &UserId, device_id: &DeviceId) {
         let other =
@@ -319,6 +335,8 @@ fn cached(found: &Found, now_ms: u64) -> Result<Cached, StoreError> {
             device_id: found.device_id.as_str().into(),
             is_guest: found.is_guest,
             is_admin: found.is_admin,
+            is_suspended: found.is_suspended,
+            is_locked: found.is_locked,
         },
         expires_at: found.expires_at,
         trusted_until: now_ms + TRUST_CACHE_MS,

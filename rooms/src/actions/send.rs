@@ -53,6 +53,8 @@ pub struct Redact {
     pub txn_id: Option<String>,
     /// When, instead of now.
     pub timestamp_ms: Option<u64>,
+    /// Whether only the sender's own events may be taken away, whatever their power.
+    pub own_only: bool,
 }
 
 /// Why an event was not sent.
@@ -65,6 +67,9 @@ pub enum SendError {
     /// The sender has annotated the event like this already.
     #[error("You have sent this reaction already")]
     DuplicateAnnotation,
+    /// The event is somebody else's, and only own ones may be redacted.
+    #[error("You may not redact events of others now")]
+    OthersEvent,
     /// A thread cannot start at an event that relates to another one.
     #[error("A thread cannot start at an event that relates to another event")]
     ThreadOnRelation,
@@ -175,6 +180,9 @@ impl Rooms {
         if NOT_REDACTABLE.contains(&target.event_type()) && target.state_key().is_some() {
             return Err(forbidden("This event cannot be redacted").into());
         }
+        if redact.own_only && target.sender() != redact.sender {
+            return Err(SendError::OthersEvent);
+        }
         let power = head.power();
         let may_redact = power.user(&redact.sender).reaches(power.redact());
         if target.sender() != redact.sender && !may_redact {
@@ -244,5 +252,6 @@ fn redaction_of(event: SendEvent) -> Result<Redact, SendError> {
         device: event.device,
         txn_id: event.txn_id,
         timestamp_ms: event.timestamp_ms,
+        own_only: false,
     })
 }

@@ -18,7 +18,7 @@ use crate::config::Settings;
 /// every client knows the defaults.
 pub async fn get(
     State(settings): State<Arc<Settings>>,
-    _: Session,
+    session: Session,
     _: Ruma<Request>,
 ) -> Result<Json<Value>, ApiError> {
     let available = RoomVersion::all().map(|version| {
@@ -41,5 +41,9 @@ pub async fn get(
     all["m.set_displayname"] = json!({"enabled": true});
     all["m.set_avatar_url"] = json!({"enabled": true});
     all["m.3pid_changes"] = json!({"enabled": false});
+    // Absent for those who may not: "Account moderation capability".
+    if session.is_admin {
+        all["m.account_moderation"] = json!({"suspend": true, "lock": true});
+    }
     Ok(Json(json!({"capabilities": all})))
 }

@@ -52,6 +52,7 @@ impl From<SendError> for ApiError {
             SendError::DuplicateAnnotation => {
                 Self::new(StatusCode::BAD_REQUEST, "M_DUPLICATE_ANNOTATION", message)
             }
+            SendError::OthersEvent => Self::user_suspended(),
             SendError::ThreadOnRelation => Self::unknown(message),
             SendError::Alias(error) => error.into(),
             SendError::Membership(error) => error.into(),

@@ -6,6 +6,7 @@ use causeway_users::devices::DeviceError;
 use causeway_users::filters::FilterError;
 use causeway_users::localpart::LocalpartError;
 use causeway_users::login::LoginError;
+use causeway_users::moderation::ModerationError;
 use causeway_users::password::PasswordError;
 use causeway_users::profile::ProfileError;
 use causeway_users::push_rules::PushRuleError;
@@ -44,6 +45,7 @@ impl From<SessionError> for ApiError {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::UnknownRefreshToken => Self::unknown_token(false),
+            SessionError::Locked => Self::user_locked(),
             SessionError::BadDevice => Self::invalid_param(error.to_string()),
             SessionError::Store(error) => Self::from(error),
             SessionError::Append(error) => Self::from(error),
@@ -61,9 +63,22 @@ impl From<LoginError> for ApiError {
                 "M_USER_DEACTIVATED",
                 "This account has been deactivated",
             ),
+            LoginError::Locked => Self::user_locked(),
             LoginError::Password(error) => error.into(),
             LoginError::Session(error) => error.into(),
             LoginError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ModerationError> for ApiError {
+    fn from(error: ModerationError) -> Self {
+        let message = error.to_string();
+        match error {
+            ModerationError::Forbidden => Self::forbidden(message),
+            ModerationError::NotLocal => Self::invalid_param(message),
+            ModerationError::NotFound => Self::not_found(message),
+            ModerationError::Store(error) => error.into(),
         }
     }
 }

@@ -23,6 +23,7 @@ pub async fn redact(
             reason: request.reason,
             txn_id: Some(checked_txn_id(&request.txn_id)?),
             timestamp_ms: None,
+            own_only: session.is_suspended,
         })
         .await?;
     Ok(Answer(Response::new(event_id)))

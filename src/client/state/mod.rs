@@ -7,6 +7,7 @@ mod joined_members;
 mod joined_rooms;
 mod list;
 mod members;
+mod mutual_rooms;
 mod public_rooms;
 
 pub use aliases::aliases;
@@ -16,4 +17,5 @@ pub use joined_members::joined_members;
 pub use joined_rooms::joined_rooms;
 pub use list::list;
 pub use members::members;
+pub use mutual_rooms::mutual_rooms;
 pub use public_rooms::{public_rooms, public_rooms_filtered};

@@ -1,6 +1,6 @@
 use axum::extract::State;
+use causeway_users::Users;
 use causeway_users::to_device::{Messages, Recipient};
-use causeway_users::{Session as OfficeSession, Users};
 use ruma::api::client::to_device::send_event_to_device::v3::{Request, Response};
 use ruma::to_device::DeviceIdOrAllDevices;
 
@@ -14,12 +14,6 @@ pub async fn send(
     session: Session,
     Ruma(request): Ruma<Request>,
 ) -> Result<Answer<Response>, ApiError> {
-    let session = OfficeSession {
-        user_id: session.user_id,
-        device_id: session.device_id,
-        is_guest: session.is_guest,
-        is_admin: session.is_admin,
-    };
     let mut messages = Messages::new();
     for (user, contents) in request.messages {
         let contents = contents.into_iter().map(|(device, content)| {
@@ -34,7 +28,7 @@ pub async fn send(
     let event_type = request.event_type.to_string();
     let txn_id = request.txn_id.as_str();
     users
-        .send_to_device(&session, &event_type, txn_id, &messages)
+        .send_to_device(&(&session).into(), &event_type, txn_id, &messages)
         .await?;
     Ok(Answer(Response::new()))
 }

@@ -15,6 +15,10 @@ const VERSIONS: &[&str] = &[
 const UNSTABLE_FEATURES: &[&str] = &[
     // `use_state_after` of `/sync` by its name as a proposal
     "org.matrix.msc4222",
+    // `/mutual_rooms` at its path in the specification
+    "uk.half-shot.msc2666.query_mutual_rooms.stable",
+    // locking and suspending accounts
+    "uk.timedout.msc4323",
 ];
 
 /// `GET /_matrix/client/versions`.

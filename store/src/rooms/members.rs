@@ -84,6 +84,64 @@ WHERE m.room_nid = $1 AND m.user_id = ANY($2)
         .collect()
 }
 
+/// Rooms that two users have both joined.
+#[derive(Debug)]
+pub struct MutualRooms {
+    /// How many there are.
+    pub count: u64,
+    /// Those behind the room asked for, in the order of their numbers.
+    pub page: Vec<(RoomNid, OwnedRoomId)>,
+}
+
+/// Rooms that two users have both joined: their number, and up to `limit` of those behind `after`.
+///
+/// # Errors
+/// If the database does not answer or a row is corrupt.
+pub async fn list_mutual_rooms(
+    store: &Store,
+    one: &UserId,
+    other: &UserId,
+    after: RoomNid,
+    limit: i64,
+) -> Result<MutualRooms, StoreError> {
+    let joined = Membership::Join as i16;
+    let rows = timed(
+        sqlx::query!(
+            r#"
+WITH mutual AS (
+    SELECT a.room_nid FROM memberships a JOIN memberships b ON b.room_nid = a.room_nid
+    WHERE a.user_id = $1 AND a.membership = $3 AND b.user_id = $2 AND b.membership = $3
+), page AS (
+    SELECT room_nid FROM mutual WHERE room_nid > $4 ORDER BY room_nid LIMIT $5
+)
+SELECT (SELECT count(*) FROM mutual) AS "count!", p.room_nid AS "room_nid?", r.room_id AS "room_id?"
+FROM (SELECT) one LEFT JOIN (page p JOIN rooms r ON r.room_nid = p.room_nid) ON true
+ORDER BY p.room_nid
+            "#,
+            one.as_str(),
+            other.as_str(),
+            joined,
+            after.0,
+            limit,
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    let mut mutual = MutualRooms {
+        count: 0,
+        page: Vec::new(),
+    };
+    for row in rows {
+        mutual.count = u64::try_from(row.count).unwrap_or(0);
+        if let (Some(nid), Some(id)) = (row.room_nid, row.room_id) {
+            mutual
+                .page
+                .push((RoomNid(nid), OwnedRoomId::try_from(id).map_err(corrupt)?));
+        }
+    }
+    Ok(mutual)
+}
+
 /// Rooms of a user with one of some memberships, forgotten ones apart, up to `limit`.
 ///
 /// # Errors

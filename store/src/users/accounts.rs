@@ -23,6 +23,8 @@ pub struct Account {
     pub is_deactivated: bool,
     /// Whether its owner asked to be forgotten.
     pub is_erased: bool,
+    /// Whether it cannot be used for now.
+    pub is_locked: bool,
 }
 
 /// What a new account begins with.
@@ -105,7 +107,7 @@ pub async fn find(store: &Store, user_id: &str) -> Result<Option<Account>, Store
     let row = meter::timed(
         sqlx::query!(
             r#"SELECT user_id, password_hash, kind, admin, created_at,
-                      deactivated_at IS NOT NULL AS "deactivated!", erased
+                      deactivated_at IS NOT NULL AS "deactivated!", erased, locked
                FROM accounts WHERE user_id = $1"#,
             user_id,
         )
@@ -120,6 +122,7 @@ pub async fn find(store: &Store, user_id: &str) -> Result<Option<Account>, Store
         created_at: from_db_ms(row.created_at),
         is_deactivated: row.deactivated,
         is_erased: row.erased,
+        is_locked: row.locked,
     }))
 }
 
@@ -135,7 +138,7 @@ pub async fn list(
     let rows = meter::timed(
         sqlx::query!(
             r#"SELECT user_id, kind, admin, created_at,
-                      deactivated_at IS NOT NULL AS "deactivated!", erased
+                      deactivated_at IS NOT NULL AS "deactivated!", erased, locked
                FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2"#,
             after.unwrap_or_default(),
             i64::from(limit.min(MAX_LISTED)),
@@ -151,6 +154,7 @@ pub async fn list(
         created_at: from_db_ms(row.created_at),
         is_deactivated: row.deactivated,
         is_erased: row.erased,
+        is_locked: row.locked,
     });
     Ok(accounts.collect())
 }

@@ -12,6 +12,7 @@ pub mod devices;
 pub mod directory;
 pub mod filters;
 pub mod media;
+pub mod moderation;
 pub mod one_time;
 pub mod profiles;
 pub mod pushers;

@@ -48,6 +48,21 @@ pub struct Found {
     pub is_guest: bool,
     /// An administrator's account.
     pub is_admin: bool,
+    /// The account may read, but not take part.
+    pub is_suspended: bool,
+    /// The account cannot be used.
+    pub is_locked: bool,
+}
+
+/// What a refresh token led to.
+#[derive(Clone, Debug)]
+pub enum Refreshed {
+    /// No session has that token.
+    Unknown,
+    /// The account is locked; nothing changed.
+    Locked,
+    /// The session goes on; these access tokens ended by it.
+    Continued(Vec<TokenHash>),
 }
 
 /// The tokens that continue a session.
@@ -116,7 +131,7 @@ pub async fn find(store: &Store, access_hash: &TokenHash) -> Result<Option<Found
                       s.refresh_hash IS NOT NULL AS "can_refresh!",
                       EXISTS (SELECT FROM sessions old WHERE old.replaced_by = s.session_nid)
                         AS "follows!",
-                      a.kind, a.admin
+                      a.kind, a.admin, a.suspended, a.locked
                FROM sessions s JOIN accounts a ON a.user_id = s.user_id
                WHERE s.access_hash = $1 AND a.deactivated_at IS NULL"#,
             access_hash.as_slice(),
@@ -133,6 +148,8 @@ pub async fn find(store: &Store, access_hash: &TokenHash) -> Result<Option<Found
         follows: row.follows,
         is_guest: row.kind == 1,
         is_admin: row.admin,
+        is_suspended: row.suspended,
+        is_locked: row.locked,
     }))
 }
 
@@ -152,8 +169,7 @@ pub async fn end_replaced(store: &Store, session_nid: i64) -> Result<Vec<TokenHa
     Ok(rows.iter().map(|hash| token_hash(hash)).collect())
 }
 
-/// Continues the session of a refresh token with new tokens, and answers the access tokens
-/// that ended by it; `None` if no session has that refresh token.
+/// Continues the session of a refresh token with new tokens.
 ///
 /// The session itself stays until its successor is first used: a client that lost the answer
 /// may ask again, and then the successor it never used goes.
@@ -165,11 +181,11 @@ pub async fn refresh(
     refresh_hash: &TokenHash,
     successor: Successor,
     now_ms: u64,
-) -> Result<Option<Vec<TokenHash>>, StoreError> {
+) -> Result<Refreshed, StoreError> {
     let mut tx = store.pool().begin().await?;
     let old = meter::timed(
         sqlx::query!(
-            "SELECT s.session_nid, s.user_id, s.device_id, s.replaced_by
+            "SELECT s.session_nid, s.user_id, s.device_id, s.replaced_by, a.locked
              FROM sessions s JOIN accounts a ON a.user_id = s.user_id
              WHERE s.refresh_hash = $1 AND a.deactivated_at IS NULL FOR UPDATE OF s",
             refresh_hash.as_slice(),
@@ -177,7 +193,12 @@ pub async fn refresh(
         .fetch_optional(&mut *tx),
     )
     .await?;
-    let Some(old) = old else { return Ok(None) };
+    let Some(old) = old else {
+        return Ok(Refreshed::Unknown);
+    };
+    if old.locked {
+        return Ok(Refreshed::Locked);
+    }
     let ended = meter::timed(
         sqlx::query_scalar!(
             "DELETE FROM sessions WHERE session_nid = $1 OR replaced_by = $2 RETURNING access_hash",
@@ -208,5 +229,6 @@ pub async fn refresh(
     )
     .await?;
     meter::timed(tx.commit()).await?;
-    Ok(Some(ended.iter().map(|hash| token_hash(hash)).collect()))
+    let ended = ended.iter().map(|hash| token_hash(hash)).collect();
+    Ok(Refreshed::Continued(ended))
 }

@@ -15,6 +15,8 @@ fn session(login: &LoggedIn) -> Session {
         device_id: login.device_id.clone(),
         is_guest: false,
         is_admin: false,
+        is_suspended: false,
+        is_locked: false,
     }
 }
 
