@@ -48,6 +48,18 @@ fn the_example_repeated_as_a_file_is_the_same() {
     assert_eq!(format!("{repeated:?}"), format!("{alone:?}"));
 }
 
+#[test]
+fn a_relay_needs_credentials_of_one_kind() {
+    let uris = "[turn]\nuris = [\"turn:turn.example.org\"]\n";
+    assert!(mistakes(uris)[0].contains("turn.uris"));
+    let secret = format!("{uris}shared_secret = \"x\"\n");
+    assert!(read(&secret).is_ok());
+    let both = format!("{secret}username = \"u\"\npassword = \"p\"\n");
+    assert!(mistakes(&both)[0].contains("turn.username"));
+    assert!(mistakes(&format!("{uris}username = \"u\"\n"))[0].contains("turn.username"));
+    assert!(mistakes("[turn]\nuris = [\"http://turn.example.org\"]\n")[0].contains("turn.uris"));
+}
+
 /// A key that stands commented out must exist: `#key = value` has no space, prose has one.
 #[test]
 fn every_commented_key_of_the_example_is_a_key() {
@@ -62,8 +74,17 @@ fn every_commented_key_of_the_example_is_a_key() {
     let lines: Vec<_> = EXAMPLE.lines().map(commented).collect();
     let text = lines
         .join("\n")
-        .replace("tls_address = []", "tls_address = [\"0.0.0.0:8448\"]");
+        .replace("tls_address = []", "tls_address = [\"0.0.0.0:8448\"]")
+        // these stand for each other
+        .replace(
+            "username = \"causeway\"\npassword = \"long-and-random\"\n",
+            "",
+        );
     let settings = read(&text).unwrap();
+    assert!(matches!(
+        settings.turn.credentials,
+        Some(TurnCredentials::SharedSecret(_))
+    ));
     assert_eq!(settings.registration.terms.len(), 1);
     assert_eq!(settings.well_known.support_contacts.len(), 1);
     assert_eq!(

@@ -288,17 +288,19 @@ fn turn(s: &mut Section<'_>) -> Turn {
         (None, Some(username), Some(password)) => {
             Some(TurnCredentials::Fixed { username, password })
         }
-        (None, None, None) => None,
+        (None, None, None) => {
+            if !uris.is_empty() {
+                let remedy = "give `shared_secret`, or `username` and `password`";
+                s.contradiction("uris", "there are relays, but no credentials", remedy);
+            }
+            None
+        }
         _ => {
             let remedy = "give `shared_secret` alone, or `username` and `password`";
             s.contradiction("username", "these credentials do not go together", remedy);
             None
         }
     };
-    if !uris.is_empty() && credentials.is_none() {
-        let remedy = "give `shared_secret`, or `username` and `password`";
-        s.contradiction("uris", "there are relays, but no credentials", remedy);
-    }
     Turn {
         uris,
         credentials,
