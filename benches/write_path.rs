@@ -2,6 +2,11 @@
 //! the same rows in batches with no server in between, in the same run.
 //!
 //!     CAUSEWAY_TEST_DATABASE_URL=... cargo bench --bench write_path [-- SECONDS]
+//!
+//! The peer has an easy life: one connection, rows ready in memory, only `events` and `log` (the
+//! server also moves a head for each room and the log's own), no one to answer. It waits for the
+//! disk as the server does. Server and peer take turns, so that what else the machine does falls
+//! on both.
 
 mod load;
 
@@ -9,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use causeway_testkit::{ServerOptions, TestClient, TestServer};
+use causeway_testkit::{Metrics, ServerOptions, TestClient, TestServer};
 use load::{Connection, cpu_of, cpu_of_tree, ms, postmaster, quantiles};
 use serde_json::json;
 use sqlx::PgPool;
@@ -21,48 +26,33 @@ const ROOMS: usize = 100;
 const ROOMS_PER_SENDER: usize = 10;
 /// Sends per second in the measurement of latency.
 const CALM_RATE: u64 = 200;
+/// How often server and peers take turns.
+const ROUNDS: u32 = 5;
+/// Rows in one batch of the peers. The first is what 64 senders can fill at most.
+const PEER_BATCHES: [i64; 3] = [64, 512, 1];
 
-#[tokio::main]
+// One thread: it has the least to do, and what it does not use is the server's.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let seconds: u64 = std::env::args()
         .filter_map(|argument| argument.parse().ok())
         .next()
-        .unwrap_or(10);
+        .unwrap_or(20);
     let time = Duration::from_secs(seconds);
     let server = TestServer::start_with(ServerOptions::default().text("log.filter", "warn")).await;
     let pool = PgPool::connect(&server.database().url()).await?;
     let senders = Arc::new(people(&server).await);
     let postgres = postmaster(&pool).await?;
-    let process = server.process_id().unwrap_or_default();
 
     let _warm = saturate(&server, &senders, Duration::from_secs(2)).await?;
-    let before = (cpu_of(process)?, cpu_of_tree(postgres)?);
-    let start = Instant::now();
-    let (sent, mut latencies) = saturate(&server, &senders, time).await?;
-    let rate = sent as f64 / start.elapsed().as_secs_f64();
-    let after = (cpu_of(process)?, cpu_of_tree(postgres)?);
-    let per_event = |spent: Duration| spent.as_secs_f64() * 1000.0 / sent as f64;
-    let (own, database) = (per_event(after.0 - before.0), per_event(after.1 - before.1));
-    let (median, p99) = quantiles(&mut latencies);
-    println!(
-        "{SENDERS} senders, {ROOMS} rooms: {rate:.0} events/s, median {}, 99 % {}",
-        ms(median),
-        ms(p99)
-    );
-    println!(
-        "CPU per event: server {own:.3} ms + Postgres {database:.3} ms = {:.3} ms",
-        own + database
-    );
-
-    for batch in [1, 64, 512] {
-        let plain = raw_rate(&pool, batch, time / 3).await?;
-        println!(
-            "Postgres alone, batches of {batch}: {plain:.0} rows/s, ratio {:.2}",
-            rate / plain
-        );
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        rounds.push(Round::run(&server, &senders, &pool, postgres, time / ROUNDS).await?);
     }
+    report(&mut rounds);
+
     let commit = commit_time(&pool).await?;
-    let (mut calm, _) = calm(&server, &senders, time).await?;
+    let (mut calm, _) = calm(&server, &senders, time / 2).await?;
     let again = commit_time(&pool).await?;
     let (median, p99) = quantiles(&mut calm);
     let commit = (commit + again) / 2;
@@ -74,6 +64,103 @@ async fn main() -> anyhow::Result<()> {
         median.as_secs_f64() / commit.as_secs_f64()
     );
     Ok(())
+}
+
+/// One turn of the server, and one of each peer.
+struct Round {
+    /// Events per second.
+    rate: f64,
+    /// Rows per second, by [`PEER_BATCHES`].
+    peers: [f64; PEER_BATCHES.len()],
+    latencies: Vec<Duration>,
+    /// CPU per event in milliseconds: server, Postgres, this client.
+    cpu: [f64; 3],
+    /// Events in one transaction.
+    batch: f64,
+}
+
+impl Round {
+    async fn run(
+        server: &TestServer,
+        senders: &Arc<Vec<Sender>>,
+        pool: &PgPool,
+        postgres: u32,
+        time: Duration,
+    ) -> anyhow::Result<Self> {
+        let process = server.process_id().unwrap_or_default();
+        let spent = || {
+            let own = cpu_of(std::process::id())?;
+            anyhow::Ok([cpu_of(process)?, cpu_of_tree(postgres)?, own])
+        };
+        let batches = batches(&server.metrics().await);
+        let (before, start) = (spent()?, Instant::now());
+        let (sent, latencies) = saturate(server, senders, time).await?;
+        let (after, taken) = (spent()?, start.elapsed());
+        let more = batches_between(batches, self::batches(&server.metrics().await));
+        let mut peers = [0.0; PEER_BATCHES.len()];
+        for (peer, batch) in peers.iter_mut().zip(PEER_BATCHES) {
+            *peer = raw_rate(pool, batch, time / 2).await?;
+        }
+        let per_event = |n: usize| (after[n] - before[n]).as_secs_f64() * 1000.0 / sent as f64;
+        Ok(Self {
+            rate: sent as f64 / taken.as_secs_f64(),
+            peers,
+            latencies,
+            cpu: [per_event(0), per_event(1), per_event(2)],
+            batch: more,
+        })
+    }
+}
+
+/// Entries and batches that the log has written.
+fn batches(metrics: &Metrics) -> (f64, f64) {
+    (
+        metrics.sum("causeway_log_batch_entries_sum"),
+        metrics.sum("causeway_log_batch_entries_count"),
+    )
+}
+
+fn batches_between(before: (f64, f64), after: (f64, f64)) -> f64 {
+    (after.0 - before.0) / (after.1 - before.1)
+}
+
+/// The middle one.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Prints the medians of the rounds.
+fn report(rounds: &mut [Round]) {
+    let of = |value: &dyn Fn(&Round) -> f64| median(rounds.iter().map(value));
+    let [own, database, client] = [0, 1, 2].map(|n| of(&|round: &Round| round.cpu[n]));
+    println!(
+        "{SENDERS} senders, {ROOMS} rooms: {:.0} events/s, {:.0} in one transaction",
+        of(&|round| round.rate),
+        of(&|round| round.batch)
+    );
+    println!(
+        "CPU per event: server {own:.3} ms + Postgres {database:.3} ms = {:.3} ms; the load client {client:.3} ms",
+        own + database
+    );
+    for (n, batch) in PEER_BATCHES.iter().enumerate() {
+        let mut ratios: Vec<f64> = rounds.iter().map(|r| r.rate / r.peers[n]).collect();
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "Postgres alone, batches of {batch}: {:.0} rows/s; ratio {:.2} ({:.2} to {:.2})",
+            of(&|round| round.peers[n]),
+            ratios[ratios.len() / 2],
+            ratios[0],
+            ratios[ratios.len() - 1]
+        );
+    }
+    let mut latencies: Vec<Duration> = rounds
+        .iter_mut()
+        .flat_map(|round| std::mem::take(&mut round.latencies))
+        .collect();
+    let (median, p99) = quantiles(&mut latencies);
+    println!("a send: median {}, 99 % {}", ms(median), ms(p99));
 }
 
 struct Sender {

@@ -3,6 +3,8 @@
 //! Every state event of a room gets a place on a chain: `(chain, seq)`. An event follows the
 //! event that it replaces (same type and state key) on that one's chain, if that is the chain's
 //! end, and begins a chain otherwise; so on a chain, each event is authorised by all before it.
+//! A chain is called by the number of its first event: an event that begins one stands at
+//! `(its own number, 1)`, which nobody has to write down.
 //! With its place an event keeps what it *reaches*: of every other chain the highest sequence
 //! number among its ancestors. Since the ancestors on a chain are always its beginning up to
 //! there, that says who they all are.
@@ -22,8 +24,8 @@ pub use self::reach::{CorruptReach, Reach};
 /// A place on a chain. Sequence numbers begin with 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The chain, numbered within the room.
-    pub chain: u32,
+    /// The chain: the number of its first event.
+    pub chain: u64,
     /// The place on it.
     pub seq: u32,
 }
@@ -39,7 +41,7 @@ pub struct Indexed {
 
 impl Indexed {
     /// How far this event and its ancestors go on a chain; 0 for not at all.
-    pub fn extent(&self, chain: u32) -> u32 {
+    pub fn extent(&self, chain: u64) -> u32 {
         if chain == self.place.chain {
             self.place.seq
         } else {
@@ -55,12 +57,12 @@ impl Indexed {
 
 /// Gives a new state event its place. `auth` are the index entries of its `auth_events`;
 /// `replaces` is the one among them with its own type and state key; `is_end` says whether an
-/// event is the last of its chain; `fresh_chain` is a number that no chain of the room has.
+/// event is the last of its chain; `number` is the new event's own.
 pub fn assign(
     auth: &[&Indexed],
     replaces: Option<&Indexed>,
     is_end: impl Fn(Place) -> bool,
-    fresh_chain: u32,
+    number: u64,
 ) -> Indexed {
     let place = match replaces {
         Some(entry) if is_end(entry.place) => Place {
@@ -68,11 +70,11 @@ pub fn assign(
             seq: entry.place.seq + 1,
         },
         _ => Place {
-            chain: fresh_chain,
+            chain: number,
             seq: 1,
         },
     };
-    let mut reach: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut reach: BTreeMap<u64, u32> = BTreeMap::new();
     for entry in auth {
         let own = (entry.place.chain, entry.place.seq);
         for (chain, seq) in entry.reach.iter().chain([own]) {
@@ -92,7 +94,7 @@ pub fn assign(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChainPiece {
     /// Which chain.
-    pub chain: u32,
+    pub chain: u64,
     /// The last that is not in the piece.
     pub after: u32,
     /// The last that is in the piece.
@@ -103,8 +105,8 @@ pub struct ChainPiece {
 /// authorises state of, some forks but not of all. `forks` holds, for each fork, the index
 /// entries of its events under conflicted keys; `common` says how far the entries on which all
 /// forks agree go on a chain (see [`Coverage::extent`]).
-pub fn auth_difference(forks: &[Vec<&Indexed>], common: impl Fn(u32) -> u32) -> Vec<ChainPiece> {
-    let mut chains: Vec<u32> = forks
+pub fn auth_difference(forks: &[Vec<&Indexed>], common: impl Fn(u64) -> u32) -> Vec<ChainPiece> {
+    let mut chains: Vec<u64> = forks
         .iter()
         .flatten()
         .flat_map(|entry| {

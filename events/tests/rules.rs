@@ -214,8 +214,8 @@ fn an_index_entry_covers_its_chain_up_to_itself() {
 }
 
 fn indexed() -> impl Strategy<Value = Indexed> {
-    let reach = prop::collection::btree_map(0_u32..6, 1_u32..9, 0..4);
-    (0_u32..6, 1_u32..9, reach).prop_map(|(chain, seq, mut reach)| {
+    let reach = prop::collection::btree_map(0_u64..6, 1_u32..9, 0..4);
+    (0_u64..6, 1_u32..9, reach).prop_map(|(chain, seq, mut reach)| {
         reach.remove(&chain);
         Indexed {
             place: Place { chain, seq },
@@ -226,7 +226,7 @@ fn indexed() -> impl Strategy<Value = Indexed> {
 
 proptest! {
     #[test]
-    fn reach_is_packed_and_unpacked(map in prop::collection::btree_map(any::<u32>(), any::<u32>(), 0..20)) {
+    fn reach_is_packed_and_unpacked(map in prop::collection::btree_map(0_u64..1 << 63, any::<u32>(), 0..20)) {
         let reach = Reach::new(map.into_iter().collect());
         prop_assert_eq!(Reach::unpack(&reach.pack()).unwrap(), reach);
     }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use causeway_events::auth_index::{Indexed, Place, Reach};
 use causeway_events::{Pdu, RoomVersion};
-use causeway_store::rooms::{
-    IndexRow, MemberRow, RoomRow, find_members, find_room, load_current_state,
-};
+use causeway_store::log::ChainPlace;
+use causeway_store::rooms::{MemberRow, RoomRow, find_members, find_room, load_current_state};
 use causeway_store::{RoomNid, Store, StoreError};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
@@ -187,15 +186,15 @@ fn member_entry(version: RoomVersion, row: MemberRow) -> Result<StateEntry, Stor
     })
 }
 
-fn indexed(row: Option<IndexRow>) -> Result<Option<Arc<Indexed>>, StoreError> {
+fn indexed(row: Option<ChainPlace>) -> Result<Option<Arc<Indexed>>, StoreError> {
     let Some(row) = row else { return Ok(None) };
     let corrupt = || StoreError::Corrupt {
-        table: "auth_index",
-        id: format!("{}/{}", row.chain, row.seq),
+        table: "events",
+        id: format!("chain {}/{}", row.chain, row.seq),
     };
     let reach = Reach::unpack(&row.reach).map_err(|_| corrupt())?;
     let place = Place {
-        chain: u32::try_from(row.chain).map_err(|_| corrupt())?,
+        chain: u64::try_from(row.chain.0).map_err(|_| corrupt())?,
         seq: u32::try_from(row.seq).map_err(|_| corrupt())?,
     };
     Ok(Some(Arc::new(Indexed { place, reach })))

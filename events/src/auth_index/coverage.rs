@@ -11,7 +11,7 @@ use super::{Indexed, Place, Reach};
 pub struct Coverage {
     reaches: HashMap<Reach, u32>,
     /// The state's own events on each chain; nearly always one.
-    places: HashMap<u32, Vec<u32>>,
+    places: HashMap<u64, Vec<u32>>,
 }
 
 impl Coverage {
@@ -42,12 +42,12 @@ impl Coverage {
     }
 
     /// How far the state goes on a chain; 0 for not at all.
-    pub fn extent(&self, chain: u32) -> u32 {
+    pub fn extent(&self, chain: u64) -> u32 {
         self.extent_without(chain, &[])
     }
 
     /// The same as if these entries (of the state) had been taken out.
-    pub fn extent_without(&self, chain: u32, without: &[&Indexed]) -> u32 {
+    pub fn extent_without(&self, chain: u64, without: &[&Indexed]) -> u32 {
         let hidden = |reach: &Reach| without.iter().filter(|e| e.reach == *reach).count();
         let reached = self
             .reaches

@@ -33,7 +33,7 @@ pub struct Room {
     pub keys: HashMap<Key, u32>,
     pub names: Vec<Key>,
     pub index: Vec<Option<Indexed>>,
-    chain_ends: HashMap<u32, u32>,
+    chain_ends: HashMap<u64, u32>,
     pub ts: u64,
 }
 
@@ -225,9 +225,9 @@ impl Room {
             .find(|(event, _)| event.is_state(pdu.event_type(), pdu.state_key().unwrap()))
             .map(|(_, entry)| *entry);
         let entries: Vec<&Indexed> = auth.iter().map(|(_, entry)| *entry).collect();
-        let fresh = self.chain_ends.len() as u32;
+        let number = self.index.len() as u64;
         let is_end = |place: Place| self.chain_ends[&place.chain] == place.seq;
-        let entry = auth_index::assign(&entries, replaces, is_end, fresh);
+        let entry = auth_index::assign(&entries, replaces, is_end, number);
         self.chain_ends.insert(entry.place.chain, entry.place.seq);
         entry
     }

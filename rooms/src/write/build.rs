@@ -6,7 +6,7 @@ use causeway_events::auth::{AuthError, auth_types, authorise};
 use causeway_events::auth_index::{Indexed, assign};
 use causeway_events::{Draft, Pdu, Placement, ServerKey};
 use causeway_store::log::{
-    AuthIndexRow, CurrentEntry, EventRecord, HeadRow, NewLine, NewRoom, RedactedEvent, RoomBatch,
+    ChainPlace, CurrentEntry, EventRecord, HeadRow, NewLine, NewRoom, RedactedEvent, RoomBatch,
     SentBy, StateStep,
 };
 use causeway_store::{EventNid, KeyNid, StateRef};
@@ -70,7 +70,6 @@ impl<'a> Builder<'a> {
             lines: Vec::new(),
             steps: Vec::new(),
             current: Vec::new(),
-            auth_index: Vec::new(),
             redacted: Vec::new(),
         };
         Self {
@@ -124,7 +123,7 @@ impl<'a> Builder<'a> {
         authorise(version, &pdu, |t, k| {
             self.head.entry(t, k).map(|entry| entry.pdu.clone())
         })?;
-        let index = wish.key.map(|_| self.index(&auth, &pdu));
+        let index = wish.key.map(|_| self.index(&auth, &pdu, wish.nid));
         self.take_in(wish, pdu, auth_nids, index);
         Ok(())
     }
@@ -158,8 +157,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The place of a state event in the index of auth chains.
-    fn index(&self, auth: &[&StateEntry], pdu: &Pdu) -> Arc<Indexed> {
-        let row = &self.head.row;
+    fn index(&self, auth: &[&StateEntry], pdu: &Pdu, nid: EventNid) -> Arc<Indexed> {
         let state_key = pdu.state_key().unwrap_or_default();
         let replaces = auth
             .iter()
@@ -169,10 +167,14 @@ impl<'a> Builder<'a> {
             .filter_map(|entry| entry.index.as_deref())
             .collect();
         // In a room that never forked, what stands in the state is the end of its chain.
-        let never_forked = row.next_line <= 1;
-        let fresh = u32::try_from(row.next_chain).unwrap_or(u32::MAX);
+        let never_forked = self.head.row.next_line <= 1;
         let replaced = replaces.and_then(|entry| entry.index.as_deref());
-        Arc::new(assign(&indexed, replaced, |_| never_forked, fresh))
+        Arc::new(assign(
+            &indexed,
+            replaced,
+            |_| never_forked,
+            nid.0.unsigned_abs(),
+        ))
     }
 
     fn take_in(&mut self, wish: &Wish, pdu: Pdu, auth: Vec<EventNid>, index: Option<Arc<Indexed>>) {
@@ -191,9 +193,7 @@ impl<'a> Builder<'a> {
         }
         let state = row.state;
         self.head.extremity_ids = vec![pdu.owned_event_id().clone()];
-        if let Some(index) = &index {
-            self.enter_index(wish.nid, index);
-        }
+        let chain = index.as_deref().map(chain_place);
         let (replaces, member) = self.enter_state(wish, &pdu, index);
         if let Some((target, left)) = &wish.redacted {
             self.batch.redacted.push(RedactedEvent {
@@ -212,6 +212,7 @@ impl<'a> Builder<'a> {
             current: None,
             key: wish.key,
             replaces,
+            chain,
             sent_by: wish.sent_by.clone(),
             prev,
             auth,
@@ -223,21 +224,6 @@ impl<'a> Builder<'a> {
                 .map(|(_, left)| left.owned_event_id().clone()),
             pdu,
         }));
-    }
-
-    fn enter_index(&mut self, nid: EventNid, index: &Indexed) {
-        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        self.head.row.next_chain = self
-            .head
-            .row
-            .next_chain
-            .max(number(index.place.chain).saturating_add(1));
-        self.batch.auth_index.push(AuthIndexRow {
-            event: nid,
-            chain: number(index.place.chain),
-            seq: number(index.place.seq),
-            reach: index.reach.pack(),
-        });
     }
 
     fn enter_state(
@@ -283,6 +269,15 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// An entry of the index of auth chains as it is stored. Numbers of events are positive `i64`s.
+fn chain_place(index: &Indexed) -> ChainPlace {
+    ChainPlace {
+        chain: EventNid(index.place.chain.cast_signed()),
+        seq: i32::try_from(index.place.seq).unwrap_or(i32::MAX),
+        reach: index.reach.pack(),
+    }
+}
+
 /// The head of a room that has no events yet.
 pub(crate) fn empty_head(
     room: causeway_store::RoomNid,
@@ -296,7 +291,6 @@ pub(crate) fn empty_head(
         extremities: Vec::new(),
         state: StateRef { line: 0, step: 0 },
         next_line: 1,
-        next_chain: 1,
         joined_members: 0,
         invited_members: 0,
     };

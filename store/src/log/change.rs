@@ -66,8 +66,6 @@ pub struct RoomBatch {
     pub steps: Vec<StateStep>,
     /// What changes in the current state, members apart.
     pub current: Vec<CurrentEntry>,
-    /// Rows for the index of auth chains.
-    pub auth_index: Vec<AuthIndexRow>,
     /// Events that are blanked by redactions in this batch.
     pub redacted: Vec<RedactedEvent>,
 }
@@ -96,8 +94,6 @@ pub struct HeadRow {
     pub state: StateRef,
     /// The number the next line of states will have.
     pub next_line: i32,
-    /// The number the next chain of the index of auth chains will have.
-    pub next_chain: i32,
     /// Members who have joined.
     pub joined_members: i32,
     /// Members who are invited.
@@ -132,6 +128,8 @@ pub struct EventRecord {
     pub key: Option<KeyNid>,
     /// The state event that it took the place of.
     pub replaces: Option<Replaced>,
+    /// Of state events: their place in the index of auth chains.
+    pub chain: Option<ChainPlace>,
     /// The transaction in which a client of this server sent it.
     pub sent_by: Option<SentBy>,
     /// Numbers of the previous events.
@@ -274,17 +272,37 @@ pub struct CurrentEntry {
     pub event: Option<EventNid>,
 }
 
-/// A row of `auth_index`.
-#[derive(Debug, Clone)]
-pub struct AuthIndexRow {
-    /// The event.
-    pub event: EventNid,
-    /// The chain it stands on.
-    pub chain: i32,
-    /// Its place on the chain.
+/// An event's place in the index of auth chains, with what it reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainPlace {
+    /// The chain it stands on, called by its first event.
+    pub chain: EventNid,
+    /// Its place on the chain, from 1.
     pub seq: i32,
     /// What it reaches on other chains, packed by `causeway_events`.
     pub reach: Vec<u8>,
+}
+
+impl ChainPlace {
+    /// From the columns `chain`, `chain_seq` and `reach` of `event`; `None` where the event is not
+    /// in the index.
+    pub(crate) fn stored(
+        event: i64,
+        chain: Option<i64>,
+        seq: Option<i32>,
+        reach: Option<Vec<u8>>,
+    ) -> Option<Self> {
+        Some(Self {
+            chain: EventNid(chain.unwrap_or(event)),
+            seq: seq.unwrap_or(1),
+            reach: reach?,
+        })
+    }
+
+    /// Chain and place as they are stored: nothing for the first event of a chain.
+    pub(super) fn written(&self, event: EventNid) -> Option<(i64, i32)> {
+        (self.chain != event).then_some((self.chain.0, self.seq))
+    }
 }
 
 /// An event that a redaction blanks.

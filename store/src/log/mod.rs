@@ -21,9 +21,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use self::change::{
-    AccountData, AuthIndexRow, Change, CurrentEntry, EventRecord, HeadRow, MemberChange,
-    Membership, NewLine, NewRoom, PARTIAL_STATE, ProfileField, REDACTED, REJECTED, Receipt,
-    RedactedEvent, Relation, Replaced, RoomBatch, SOFT_FAILED, SentBy, StateStep, ToDevice,
+    AccountData, ChainPlace, Change, CurrentEntry, EventRecord, HeadRow, MemberChange, Membership,
+    NewLine, NewRoom, PARTIAL_STATE, ProfileField, REDACTED, REJECTED, Receipt, RedactedEvent,
+    Relation, Replaced, RoomBatch, SOFT_FAILED, SentBy, StateStep, ToDevice,
 };
 pub use self::entry::{Entry, LogEntry};
 pub use self::trim::trim;

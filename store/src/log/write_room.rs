@@ -24,7 +24,6 @@ struct Heads {
     line: Vec<i32>,
     step: Vec<i32>,
     next_line: Vec<i32>,
-    next_chain: Vec<i32>,
     joined: Vec<i32>,
     invited: Vec<i32>,
 }
@@ -41,7 +40,6 @@ impl Heads {
         self.line.push(head.state.line);
         self.step.push(head.state.step);
         self.next_line.push(head.next_line);
-        self.next_chain.push(head.next_chain);
         self.joined.push(head.joined_members);
         self.invited.push(head.invited_members);
     }
@@ -60,6 +58,9 @@ struct Events<'a> {
     current_step: Vec<Option<i32>>,
     key: Vec<Option<i32>>,
     replaces: Vec<Option<i64>>,
+    chain: Vec<Option<i64>>,
+    chain_seq: Vec<Option<i32>>,
+    reach: Vec<Option<&'a [u8]>>,
     flags: Vec<i16>,
     event_id: Vec<&'a str>,
     event_type: Vec<&'a str>,
@@ -86,6 +87,11 @@ impl<'a> Events<'a> {
         self.key.push(record.key.map(|key| key.0));
         self.replaces
             .push(record.replaces.as_ref().map(|replaced| replaced.nid.0));
+        let place = record.chain.as_ref();
+        let (chain, seq) = place.and_then(|place| place.written(record.nid)).unzip();
+        self.chain.push(chain);
+        self.chain_seq.push(seq);
+        self.reach.push(place.map(|place| &*place.reach));
         self.flags.push(record.flags);
         self.event_id.push(record.pdu.event_id().as_str());
         self.event_type.push(record.pdu.event_type());
@@ -117,39 +123,41 @@ pub(super) async fn events(
             batch.events.iter().for_each(|record| events.push(record));
         }
     }
+    // The rooms that won are gathered into an array: as a join, every room would look through
+    // the whole batch once more.
     let rows = sqlx::query!(
         r#"
-WITH wish AS (
-    SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[],
-                         $6::int[], $7::int[], $8::int[], $9::int[], $10::int[], $11::int[])
-        AS w(room_nid, expected, version, depth, extremities, line, step, next_line, next_chain, joined, invited)
-), won AS (
+WITH won AS (
     UPDATE room_heads h
     SET version = w.version, depth = w.depth, extremities = w.extremities::bigint[],
-        line = w.line, step = w.step, next_line = w.next_line, next_chain = w.next_chain,
+        line = w.line, step = w.step, next_line = w.next_line,
         joined_members = w.joined, invited_members = w.invited
-    FROM wish w
+    FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[],
+                $6::int[], $7::int[], $8::int[], $9::int[], $10::int[])
+        AS w(room_nid, expected, version, depth, extremities, line, step, next_line, joined, invited)
     WHERE h.room_nid = w.room_nid AND h.version = w.expected
     RETURNING h.room_nid
 ), fresh AS (
     SELECT e.*, row_number() OVER (ORDER BY e.ord) AS n
-    FROM UNNEST($12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::int[], $17::int[],
-                $18::int[], $19::int[], $20::int[], $21::bigint[], $22::smallint[], $23::text[],
-                $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[])
+    FROM UNNEST($11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::int[], $16::int[],
+                $17::int[], $18::int[], $19::int[], $20::bigint[], $21::bigint[], $22::int[], $23::bytea[],
+                $24::smallint[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
+                $31::text[], $32::text[])
         WITH ORDINALITY
         AS e(room_nid, event_nid, origin_ts, depth, line, step, current_line, current_step, key_nid,
-             replaces, flags, event_id, type, sender, device_id, txn_id, prev_nids, auth_nids, json, ord)
-    WHERE e.room_nid IN (SELECT room_nid FROM won)
+             replaces, chain, chain_seq, reach, flags, event_id, type, sender, device_id, txn_id, prev_nids,
+             auth_nids, json, ord)
+    WHERE e.room_nid = ANY (ARRAY(SELECT room_nid FROM won))
 ), head AS (
     UPDATE log_head SET position = position + (SELECT count(*) FROM fresh)
     RETURNING position - (SELECT count(*) FROM fresh) AS base
 ), written AS (
     INSERT INTO events (room_nid, event_nid, anchor, origin_ts, depth, line, step, current_line, current_step,
-                        key_nid, replaces, flags, event_id, type, sender, device_id, txn_id, prev_nids,
+                        key_nid, replaces, chain, chain_seq, reach, flags, event_id, type, sender, device_id, txn_id, prev_nids,
                         auth_nids, json)
     SELECT f.room_nid, f.event_nid, head.base + f.n, f.origin_ts, f.depth, f.line, f.step, f.current_line,
-           f.current_step, f.key_nid, f.replaces, f.flags, f.event_id, f.type, f.sender, f.device_id, f.txn_id,
-           f.prev_nids::bigint[], f.auth_nids::bigint[], f.json
+           f.current_step, f.key_nid, f.replaces, f.chain, f.chain_seq, f.reach, f.flags, f.event_id, f.type,
+           f.sender, f.device_id, f.txn_id, f.prev_nids::bigint[], f.auth_nids::bigint[], f.json
     FROM fresh f, head
 ), logged AS (
     INSERT INTO log (position, kind, room_nid, event_nid)
@@ -158,10 +166,10 @@ WITH wish AS (
 SELECT f.event_nid AS "event_nid!", head.base + f.n AS "position!" FROM fresh f, head
         "#,
         &heads.room, &heads.expected, &heads.version, &heads.depth, &heads.extremities,
-        &heads.line, &heads.step, &heads.next_line, &heads.next_chain, &heads.joined, &heads.invited,
+        &heads.line, &heads.step, &heads.next_line, &heads.joined, &heads.invited,
         &events.room, &events.nid, &events.origin_ts, &events.depth, &events.line, &events.step,
         &events.current_line as _, &events.current_step as _, &events.key as _, &events.replaces as _,
-        &events.flags, &events.event_id as _, &events.event_type as _, &events.sender as _,
+        &events.chain as _, &events.chain_seq as _, &events.reach as _, &events.flags, &events.event_id as _, &events.event_type as _, &events.sender as _,
         &events.device as _, &events.txn as _, &events.prev, &events.auth, &events.json as _,
     )
     .fetch_all(connection)

@@ -17,7 +17,6 @@ pub(super) fn is_needed(rooms: &[Vec<Pending>]) -> bool {
             || !batch.lines.is_empty()
             || !batch.steps.is_empty()
             || !batch.current.is_empty()
-            || !batch.auth_index.is_empty()
             || !batch.redacted.is_empty()
             || batch.events.iter().any(|event| {
                 event.relation.is_some() || event.member.is_some() || event.redacts.is_some()
@@ -71,8 +70,8 @@ pub(super) async fn rooms(
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
-        "INSERT INTO room_heads (room_nid, version, depth, extremities, line, step, next_line, next_chain, joined_members, invited_members)
-         SELECT nid, 0, 0, '{}', 0, 0, 0, 0, 0, 0 FROM UNNEST($1::bigint[]) AS n(nid)",
+        "INSERT INTO room_heads (room_nid, version, depth, extremities, line, step, next_line, joined_members, invited_members)
+         SELECT nid, 0, 0, '{}', 0, 0, 0, 0, 0 FROM UNNEST($1::bigint[]) AS n(nid)",
         &nids,
     )
     .execute(connection)
@@ -90,8 +89,7 @@ pub(super) async fn all(
     current(connection, rooms, places).await?;
     members(connection, rooms, places).await?;
     relations(connection, rooms, places).await?;
-    redactions(connection, rooms, places).await?;
-    auth_index(connection, rooms, places).await
+    redactions(connection, rooms, places).await
 }
 
 async fn states(
@@ -339,34 +337,6 @@ async fn redactions(
          WHERE r.room_nid = t.room_nid AND r.child_nid = t.event_nid",
         &room,
         &target,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn auth_index(
-    connection: &mut PgConnection,
-    rooms: &[Vec<Pending>],
-    places: &Places,
-) -> Result<(), sqlx::Error> {
-    let rows: Vec<_> = written(rooms, places)
-        .flat_map(|b| b.auth_index.iter().map(|row| (b.room.0, row)))
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "INSERT INTO auth_index (room_nid, event_nid, chain, seq, reach)
-         SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::int[], $4::int[], $5::bytea[])",
-        &rows.iter().map(|(room, _)| *room).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.event.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.chain).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.seq).collect::<Vec<_>>(),
-        &rows
-            .iter()
-            .map(|(_, row)| row.reach.as_slice())
-            .collect::<Vec<_>>() as _,
     )
     .execute(connection)
     .await?;

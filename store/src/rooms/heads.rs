@@ -3,7 +3,7 @@
 use ruma::RoomId;
 
 use crate::ids::{EventNid, KeyNid, RoomNid, StateRef};
-use crate::log::HeadRow;
+use crate::log::{ChainPlace, HeadRow};
 use crate::meter::timed;
 use crate::{Store, StoreError};
 
@@ -33,7 +33,7 @@ pub async fn find_room(store: &Store, room_id: &RoomId) -> Result<Option<RoomRow
         sqlx::query!(
             r#"
 SELECT r.room_nid, r.version AS room_version, r.published, r.partial_state,
-       h.version, h.depth, h.extremities, h.line, h.step, h.next_line, h.next_chain, h.joined_members, h.invited_members,
+       h.version, h.depth, h.extremities, h.line, h.step, h.next_line, h.joined_members, h.invited_members,
        ARRAY(SELECT e.event_id FROM UNNEST(h.extremities) WITH ORDINALITY AS x(nid, ord)
              JOIN events e ON e.room_nid = r.room_nid AND e.event_nid = x.nid ORDER BY x.ord) AS "extremity_ids!"
 FROM rooms r JOIN room_heads h ON h.room_nid = r.room_nid
@@ -58,7 +58,6 @@ WHERE r.room_id = $1
                 step: row.step,
             },
             next_line: row.next_line,
-            next_chain: row.next_chain,
             joined_members: row.joined_members,
             invited_members: row.invited_members,
         },
@@ -78,33 +77,7 @@ pub struct StateRow {
     /// The event.
     pub json: String,
     /// Its place in the index of auth chains.
-    pub index: Option<IndexRow>,
-}
-
-/// A row of `auth_index`, as it is stored.
-#[derive(Debug, Clone)]
-pub struct IndexRow {
-    /// The chain.
-    pub chain: i32,
-    /// The place on it.
-    pub seq: i32,
-    /// What the event reaches, packed by `causeway_events`.
-    pub reach: Vec<u8>,
-}
-
-impl IndexRow {
-    /// From the columns of an outer join.
-    pub(super) fn joined(
-        chain: Option<i32>,
-        seq: Option<i32>,
-        reach: Option<Vec<u8>>,
-    ) -> Option<Self> {
-        Some(Self {
-            chain: chain?,
-            seq: seq?,
-            reach: reach?,
-        })
-    }
+    pub index: Option<ChainPlace>,
 }
 
 /// The current state without the members.
@@ -115,10 +88,9 @@ pub async fn load_current_state(store: &Store, room: RoomNid) -> Result<Vec<Stat
     let rows = timed(
         sqlx::query!(
             r#"
-SELECT c.key_nid, c.event_nid, e.event_id, e.json, a.chain AS "chain?", a.seq AS "seq?", a.reach AS "reach?"
+SELECT c.key_nid, c.event_nid, e.event_id, e.json, e.chain, e.chain_seq, e.reach
 FROM current_state c
 JOIN events e ON e.room_nid = c.room_nid AND e.event_nid = c.event_nid
-LEFT JOIN auth_index a ON a.room_nid = c.room_nid AND a.event_nid = c.event_nid
 WHERE c.room_nid = $1
             "#,
             room.0,
@@ -133,7 +105,7 @@ WHERE c.room_nid = $1
             event: EventNid(row.event_nid),
             event_id: row.event_id,
             json: row.json,
-            index: IndexRow::joined(row.chain, row.seq, row.reach),
+            index: ChainPlace::stored(row.event_nid, row.chain, row.chain_seq, row.reach),
         })
         .collect())
 }

@@ -2,9 +2,8 @@
 
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 
-use super::heads::IndexRow;
 use crate::ids::{EventNid, KeyNid, Position, RoomNid};
-use crate::log::Membership;
+use crate::log::{ChainPlace, Membership};
 use crate::meter::timed;
 use crate::{Store, StoreError};
 
@@ -28,7 +27,7 @@ pub struct MemberRow {
     /// The member event.
     pub json: String,
     /// Its place in the index of auth chains.
-    pub index: Option<IndexRow>,
+    pub index: Option<ChainPlace>,
     /// Since when, in the log.
     pub position: Position,
 }
@@ -53,10 +52,9 @@ pub async fn find_members(
         sqlx::query!(
             r#"
 SELECT m.user_id, m.membership, m.forgotten, m.was_joined, m.key_nid, m.event_nid, m.position, e.event_id, e.json,
-       a.chain AS "chain?", a.seq AS "seq?", a.reach AS "reach?"
+       e.chain, e.chain_seq, e.reach
 FROM memberships m
 JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid
-LEFT JOIN auth_index a ON a.room_nid = m.room_nid AND a.event_nid = m.event_nid
 WHERE m.room_nid = $1 AND m.user_id = ANY($2)
             "#,
             room.0,
@@ -77,7 +75,7 @@ WHERE m.room_nid = $1 AND m.user_id = ANY($2)
                 event: EventNid(row.event_nid),
                 event_id: row.event_id,
                 json: row.json,
-                index: IndexRow::joined(row.chain, row.seq, row.reach),
+                index: ChainPlace::stored(row.event_nid, row.chain, row.chain_seq, row.reach),
                 position: Position(row.position),
             })
         })

@@ -60,6 +60,7 @@ fn record(room: RoomNid, pdu: Pdu) -> EventRecord {
         current: None,
         key: pdu.state_key().map(|_| KeyNid(1)),
         replaces: None,
+        chain: None,
         sent_by: None,
         prev: Vec::new(),
         auth: Vec::new(),
