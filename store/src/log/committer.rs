@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -17,14 +17,6 @@ use crate::ids::{EventNid, Position};
 /// Log entries in one transaction, at most (a change that is larger goes alone).
 const BATCH_ENTRIES: usize = 512;
 
-/// Entries of a batch from which on the next one is given time to fill. So many come in while one
-/// batch is written only where senders are many and the machine is at its limit; there fuller
-/// batches are what raises it, and everybody waits less.
-const CROWD_ENTRIES: usize = 12;
-
-/// The time that a batch is then given.
-const CROWD_PAUSE: Duration = Duration::from_millis(1);
-
 /// Positions of the events that were written.
 pub(super) type Places = HashMap<EventNid, Position>;
 
@@ -35,8 +27,6 @@ pub(super) struct Committer {
     position: watch::Sender<Position>,
     /// A change that did not fit the batch before.
     held: Option<Pending>,
-    /// Entries of the last batch.
-    last_entries: usize,
 }
 
 /// What a transaction came to.
@@ -59,7 +49,6 @@ impl Committer {
             tail,
             position,
             held: None,
-            last_entries: 0,
         }
     }
 
@@ -80,9 +69,6 @@ impl Committer {
         };
         let mut entries = first.change.entries();
         let mut pending = vec![first];
-        if self.last_entries >= CROWD_ENTRIES && self.queue.len() < BATCH_ENTRIES {
-            tokio::time::sleep(CROWD_PAUSE).await;
-        }
         while let Ok(next) = self.queue.try_recv() {
             entries += next.change.entries();
             if entries > BATCH_ENTRIES {
@@ -91,7 +77,6 @@ impl Committer {
             }
             pending.push(next);
         }
-        self.last_entries = entries;
         Some(pending)
     }
 

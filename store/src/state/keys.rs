@@ -66,17 +66,17 @@ impl StateKeys {
     /// # Errors
     /// If the database does not answer.
     pub async fn intern(&self, pairs: &[(&str, &str)]) -> Result<Vec<KeyNid>, StoreError> {
-        let found = self.find(pairs).await?;
-        let missing: Vec<_> = pairs
+        let known: Vec<Option<KeyNid>> = pairs.iter().map(|(t, k)| self.peek(t, k)).collect();
+        let unknown: Vec<_> = pairs
             .iter()
-            .zip(&found)
+            .zip(&known)
             .filter(|(_, nid)| nid.is_none())
             .map(|(pair, _)| *pair)
             .collect();
-        if !missing.is_empty() {
-            self.insert(&missing).await?;
+        if !unknown.is_empty() {
+            self.number(&unknown).await?;
         }
-        let numbers = pairs.iter().zip(found).map(|((t, k), nid)| {
+        let numbers = pairs.iter().zip(known).map(|((t, k), nid)| {
             nid.or_else(|| self.peek(t, k))
                 .ok_or_else(|| StoreError::Corrupt {
                     table: "state_keys",
@@ -103,7 +103,9 @@ impl StateKeys {
         Ok(())
     }
 
-    async fn insert(&self, pairs: &[(&str, &str)]) -> Result<(), StoreError> {
+    /// Reads the pairs' numbers, and gives numbers to those that have none: one statement, which
+    /// writes nothing where all have one.
+    async fn number(&self, pairs: &[(&str, &str)]) -> Result<(), StoreError> {
         let mut distinct = pairs.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
@@ -114,11 +116,22 @@ impl StateKeys {
             // an event uses it, and that event's commit takes this one along.
             sqlx::query_as!(
                 Row,
-                "INSERT INTO state_keys (type, state_key)
-                 SELECT w.type, w.state_key FROM UNNEST($1::text[], $2::text[]) AS w(type, state_key),
-                     (SELECT set_config('synchronous_commit', 'off', true)) AS lazily
-                 ON CONFLICT (type, state_key) DO UPDATE SET type = excluded.type
-                 RETURNING key_nid, type, state_key",
+                r#"
+WITH wish AS (
+    SELECT * FROM UNNEST($1::text[], $2::text[]) AS w(type, state_key)
+), found AS (
+    SELECT k.key_nid, k.type, k.state_key
+    FROM wish w JOIN state_keys k ON k.type = w.type AND k.state_key = w.state_key
+), made AS (
+    INSERT INTO state_keys (type, state_key)
+    SELECT w.type, w.state_key FROM wish w, (SELECT set_config('synchronous_commit', 'off', true)) AS lazily
+    WHERE NOT EXISTS (SELECT 1 FROM found f WHERE f.type = w.type AND f.state_key = w.state_key)
+    ON CONFLICT (type, state_key) DO UPDATE SET type = excluded.type
+    RETURNING key_nid, type, state_key
+)
+SELECT key_nid AS "key_nid!", type AS "type!", state_key AS "state_key!" FROM found
+UNION ALL SELECT key_nid, type, state_key FROM made
+                "#,
                 &types as _,
                 &keys as _,
             )
