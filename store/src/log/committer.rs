@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -17,6 +17,14 @@ use crate::ids::{EventNid, Position};
 /// Log entries in one transaction, at most (a change that is larger goes alone).
 const BATCH_ENTRIES: usize = 512;
 
+/// Changes in a batch from which on the next one is given time to fill. So many come in while one
+/// batch is written only where senders are many and the machine is at its limit; there fuller
+/// batches are what raises it, and everybody waits less.
+const CROWD_CHANGES: usize = 12;
+
+/// The time that a batch is then given.
+const CROWD_PAUSE: Duration = Duration::from_millis(1);
+
 /// Positions of the events that were written.
 pub(super) type Places = HashMap<EventNid, Position>;
 
@@ -27,6 +35,8 @@ pub(super) struct Committer {
     position: watch::Sender<Position>,
     /// A change that did not fit the batch before.
     held: Option<Pending>,
+    /// Changes in the last batch.
+    last_changes: usize,
 }
 
 /// What a transaction came to.
@@ -49,6 +59,7 @@ impl Committer {
             tail,
             position,
             held: None,
+            last_changes: 0,
         }
     }
 
@@ -69,6 +80,9 @@ impl Committer {
         };
         let mut entries = first.change.entries();
         let mut pending = vec![first];
+        if self.last_changes >= CROWD_CHANGES && self.queue.len() < BATCH_ENTRIES {
+            tokio::time::sleep(CROWD_PAUSE).await;
+        }
         while let Ok(next) = self.queue.try_recv() {
             entries += next.change.entries();
             if entries > BATCH_ENTRIES {
@@ -77,6 +91,7 @@ impl Committer {
             }
             pending.push(next);
         }
+        self.last_changes = pending.len();
         Some(pending)
     }
 
