@@ -105,12 +105,8 @@ impl<'a> Events<'a> {
     }
 }
 
-/// Compares and sets the heads, reserves positions, and writes the events of the rooms whose
-/// heads had the expected versions. Events of the others are absent from what it returns.
-pub(super) async fn events(
-    connection: &mut PgConnection,
-    rooms: &[Vec<Pending>],
-) -> Result<Places, sqlx::Error> {
+/// The heads that the batches leave, and their events.
+fn columns(rooms: &[Vec<Pending>]) -> (Heads, Events<'_>) {
     let mut heads = Heads::default();
     let mut events = Events::default();
     for room in rooms {
@@ -123,6 +119,16 @@ pub(super) async fn events(
             batch.events.iter().for_each(|record| events.push(record));
         }
     }
+    (heads, events)
+}
+
+/// Compares and sets the heads, reserves positions, and writes the events of the rooms whose
+/// heads had the expected versions. Events of the others are absent from what it returns.
+pub(super) async fn events(
+    connection: &mut PgConnection,
+    rooms: &[Vec<Pending>],
+) -> Result<Places, sqlx::Error> {
+    let (heads, events) = columns(rooms);
     // The rooms that won are gathered into an array: as a join, every room would look through
     // the whole batch once more.
     let rows = sqlx::query!(
