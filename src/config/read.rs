@@ -51,7 +51,12 @@ fn server(s: &mut Section<'_>) -> Server {
             "a URL such as \"https://matrix.example.org\"",
             values::web_url,
         ),
-        default_room_version: text(s, "default_room_version", "\"1\" to \"12\"", room_version),
+        default_room_version: text(
+            s,
+            "default_room_version",
+            "a text from \"1\" to \"12\"",
+            room_version,
+        ),
         data_dir: text(s, "data_dir", "a path", values::filled).into(),
         shutdown_grace_ms: millis(s, "shutdown_grace_ms", 0..=600_000),
     }

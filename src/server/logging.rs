@@ -9,9 +9,10 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::config::{Log, LogFormat};
 
-/// What is too talkative for a filter that names no targets: it says for each event why it was
-/// allowed, and costs time on every write. A filter that names it wins.
-const QUIET: &str = "ruma_state_res=warn";
+/// What is too talkative for a filter that names no targets. The one says for each event why it was
+/// allowed, and costs time on every write; the other at each start that what is there is there. A
+/// filter that names them wins.
+const QUIET: &str = "ruma_state_res=warn,sqlx::postgres::notice=warn";
 
 /// Starts writing log lines, and sends panics there too. Once per process; where something
 /// writes log lines already, that goes on.
