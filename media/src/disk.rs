@@ -1,10 +1,12 @@
-//! Files on the local disk. Content lies at `content/ab/cd/<hash>`, an upload in progress in
-//! `incoming/`.
+//! Files on the local disk. Content lies at `content/ab/cd/<hash>`, its thumbnails in the folder
+//! `thumbnails/ab/cd/<hash>/`, an upload in progress in `incoming/`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use rand::Rng as _;
@@ -17,24 +19,58 @@ use crate::MediaError;
 /// Bytes that are gathered before they are written.
 const WRITE_BUFFER_BYTES: usize = 262_144;
 
+/// Thumbnails of one content that are kept. More are made again each time they are asked for.
+const MAX_THUMBNAILS: usize = 24;
+
+/// A file in `incoming/` to which nothing was written for so long has no upload any more.
+const STALE_AFTER_MS: u64 = 24 * 3_600_000;
+
+/// SHA-256 of a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Hash(pub(crate) [u8; 32]);
+
+impl Hash {
+    /// In base64 for URLs.
+    pub(crate) fn for_url(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// The path below a folder: `ab/cd/<hash>`.
+    fn path(&self) -> PathBuf {
+        let name: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        Path::new(&name[..2]).join(&name[2..4]).join(&name)
+    }
+}
+
 pub(crate) struct Disk {
     content: PathBuf,
+    thumbnails: PathBuf,
     incoming: PathBuf,
 }
 
-/// Content that lies on the disk now.
-pub(crate) struct Kept {
-    pub(crate) hash: [u8; 32],
+/// A body that came in whole and is flushed, but has not got its place. Dropped, it is gone.
+pub(crate) struct Received {
+    incoming: Incoming,
+    pub(crate) hash: Hash,
     pub(crate) size: u64,
+}
+
+impl Received {
+    /// Its bytes, where it lies for now.
+    pub(crate) fn open(&self) -> io::Result<std::fs::File> {
+        std::fs::File::open(&self.incoming.0)
+    }
 }
 
 impl Disk {
     pub(crate) async fn open(dir: PathBuf) -> io::Result<Self> {
         let disk = Self {
             content: dir.join("content"),
+            thumbnails: dir.join("thumbnails"),
             incoming: dir.join("incoming"),
         };
         fs::create_dir_all(&disk.content).await?;
+        fs::create_dir_all(&disk.thumbnails).await?;
         // Nothing comes in before the server is open, so what lies here is left over.
         match fs::remove_dir_all(&disk.incoming).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -44,33 +80,104 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Writes a body to its place. What is larger than `max_bytes` leaves nothing behind.
-    pub(crate) async fn keep<E: std::fmt::Display>(
+    /// Takes a body in. What is larger than `max_bytes` leaves nothing behind.
+    pub(crate) async fn receive<E: std::fmt::Display>(
         &self,
         body: impl Stream<Item = Result<Bytes, E>>,
         max_bytes: u64,
-    ) -> Result<Kept, MediaError> {
-        let incoming = Incoming(self.incoming.join(format!("{:032x}", random())));
-        let kept = write(&incoming.0, body, max_bytes).await?;
-        let place = self.place(&kept.hash);
+    ) -> Result<Received, MediaError> {
+        let incoming = self.new_incoming();
+        let (hash, size) = write(&incoming.0, body, max_bytes).await?;
+        Ok(Received {
+            incoming,
+            hash,
+            size,
+        })
+    }
+
+    /// Gives a body its place, unless the same content has it already.
+    pub(crate) async fn place(&self, received: Received) -> io::Result<()> {
+        let place = self.content.join(received.hash.path());
         if fs::try_exists(&place).await? {
-            return Ok(kept);
+            return Ok(());
         }
         if let Some(folder) = place.parent() {
             fs::create_dir_all(folder).await?;
-            fs::rename(&incoming.0, &place).await?;
+            fs::rename(&received.incoming.0, &place).await?;
             File::open(folder).await?.sync_all().await?;
         }
-        Ok(kept)
+        Ok(())
     }
 
-    pub(crate) async fn read(&self, hash: &[u8; 32]) -> io::Result<File> {
-        File::open(self.place(hash)).await
+    pub(crate) async fn read(&self, hash: &Hash) -> io::Result<File> {
+        File::open(self.content.join(hash.path())).await
     }
 
-    fn place(&self, hash: &[u8; 32]) -> PathBuf {
-        let name: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.content.join(&name[..2]).join(&name[2..4]).join(&name)
+    /// A thumbnail that is kept. The name is made by this crate, never by a client.
+    pub(crate) async fn read_thumbnail(&self, hash: &Hash, name: &str) -> io::Result<Option<File>> {
+        absent_is_none(File::open(self.thumbnails.join(hash.path()).join(name)).await)
+    }
+
+    /// Keeps a thumbnail; false where its content has too many.
+    pub(crate) async fn keep_thumbnail(
+        &self,
+        hash: &Hash,
+        name: &str,
+        bytes: &[u8],
+    ) -> io::Result<bool> {
+        let folder = self.thumbnails.join(hash.path());
+        fs::create_dir_all(&folder).await?;
+        let mut entries = fs::read_dir(&folder).await?;
+        let mut kept = 0;
+        while entries.next_entry().await?.is_some() {
+            kept += 1;
+        }
+        if kept >= MAX_THUMBNAILS {
+            return Ok(false);
+        }
+        let incoming = self.new_incoming();
+        let mut file = File::create_new(&incoming.0).await?;
+        file.write_all(bytes).await?;
+        // An empty file after a power cut would be taken for the thumbnail.
+        file.sync_all().await?;
+        fs::rename(&incoming.0, folder.join(name)).await?;
+        Ok(true)
+    }
+
+    /// Deletes a content and its thumbnails; that they are not there is well.
+    pub(crate) async fn remove(&self, hash: &Hash) -> io::Result<()> {
+        absent_is_none(fs::remove_file(self.content.join(hash.path())).await)?;
+        absent_is_none(fs::remove_dir_all(self.thumbnails.join(hash.path())).await)?;
+        Ok(())
+    }
+
+    /// Removes what broken-off uploads may have left: a file that was being made in the moment in
+    /// which its upload was given up.
+    pub(crate) async fn remove_stale_incoming(&self, now_ms: u64) -> io::Result<()> {
+        let mut entries = fs::read_dir(&self.incoming).await?;
+        while let Some(entry) = entries.next_entry().await? {
+            let Some(metadata) = absent_is_none(entry.metadata().await)? else {
+                continue;
+            };
+            let written = metadata.modified()?.duration_since(std::time::UNIX_EPOCH);
+            let written_ms = written.map_or(0, |since| since.as_millis());
+            if written_ms + u128::from(STALE_AFTER_MS) < u128::from(now_ms) {
+                absent_is_none(fs::remove_file(entry.path()).await)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn new_incoming(&self) -> Incoming {
+        Incoming(self.incoming.join(format!("{:032x}", random())))
+    }
+}
+
+fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -78,7 +185,7 @@ async fn write<E: std::fmt::Display>(
     path: &Path,
     body: impl Stream<Item = Result<Bytes, E>>,
     max_bytes: u64,
-) -> Result<Kept, MediaError> {
+) -> Result<(Hash, u64), MediaError> {
     let file = File::create_new(path).await?;
     let mut file = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
     let mut hasher = Sha256::new();
@@ -95,10 +202,7 @@ async fn write<E: std::fmt::Display>(
     }
     file.flush().await?;
     file.get_ref().sync_all().await?;
-    Ok(Kept {
-        hash: hasher.finalize().into(),
-        size,
-    })
+    Ok((Hash(hasher.finalize().into()), size))
 }
 
 /// A file in `incoming/`, removed when this goes unless it was moved to its place.

@@ -27,6 +27,24 @@ pub async fn read_at_most(response: Response, max_bytes: usize) -> Result<Bytes,
     collect(response.bytes_stream(), max_bytes).await
 }
 
+/// Reads the beginning of a body: `max_bytes`, or all where there is less.
+///
+/// # Errors
+/// [`BodyError::Broken`].
+pub async fn read_beginning(response: Response, max_bytes: usize) -> Result<Bytes, BodyError> {
+    let mut body = std::pin::pin!(response.bytes_stream());
+    let mut read = BytesMut::new();
+    while read.len() < max_bytes {
+        let Some(chunk) = body.next().await else {
+            break;
+        };
+        let chunk = chunk?;
+        let wanted = chunk.len().min(max_bytes - read.len());
+        read.extend_from_slice(&chunk[..wanted]);
+    }
+    Ok(read.freeze())
+}
+
 async fn collect(
     body: impl Stream<Item = Result<Bytes, reqwest::Error>>,
     max_bytes: usize,

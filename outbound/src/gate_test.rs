@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::body::{BodyError, read_at_most};
+use crate::body::{BodyError, read_at_most, read_beginning};
 use crate::range::IpRange;
 
 /// A server on the loopback interface that gives every request the same answer and counts them.
@@ -169,5 +169,8 @@ async fn bodies_have_a_largest_size() {
         let response = request.unwrap().send().await.unwrap();
         let read = read_at_most(response, 100).await;
         assert!(matches!(read, Err(BodyError::TooLarge)));
+        let request = gate(&["127.0.0.1"]).request(Method::GET, Url::parse(&url).unwrap());
+        let response = request.unwrap().send().await.unwrap();
+        assert_eq!(read_beginning(response, 100).await.unwrap().len(), 100);
     }
 }

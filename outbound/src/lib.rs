@@ -18,7 +18,7 @@ mod range;
 mod resolver;
 
 pub use address::is_public;
-pub use body::{BodyError, read_at_most};
+pub use body::{BodyError, read_at_most, read_beginning};
 pub use gate::{Outbound, OutboundSettings, Refused, refusal};
 pub use policy::AddressPolicy;
 pub use range::IpRange;

@@ -1,16 +1,17 @@
 //! Each table of the file, key by key, into its struct; and what keys say together.
 
+use causeway_media::ThumbnailSize;
 use ruma::{OwnedServerName, RoomVersionId};
 
 use super::{
     reader::{Reader, Section},
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
-        Password, RateLimit, Redis, Registration, Rooms, Server, Settings, SupportContact, Term,
-        Turn, TurnCredentials, WellKnown,
+        Password, Previews, RateLimit, Redis, Registration, Rooms, Server, Settings,
+        SupportContact, Term, Turn, TurnCredentials, WellKnown,
     },
     tree::{Node, Tree},
-    values::{self, bytes, find_path, find_text, flag, millis, number, text, texts},
+    values::{self, bytes, find_bytes, find_path, find_text, flag, millis, number, text, texts},
 };
 
 const RANGES: &str = "a list of addresses or ranges such as [\"127.0.0.1\", \"10.0.0.0/8\"]";
@@ -33,6 +34,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         limits: limits(&mut reader.table("limits")),
         rooms: rooms(&mut reader.table("rooms")),
         media: media(&mut reader.table("media")),
+        previews: previews(&mut reader.table("previews")),
         outbound: outbound(&mut reader.table("outbound")),
         turn: turn(&mut reader.table("turn")),
         log: log(&mut reader.table("log")),
@@ -245,6 +247,7 @@ fn limits(s: &mut Section<'_>) -> Limits {
         invite: rate(s, "invite_per_minute", "invite_burst"),
         upload: rate(s, "upload_per_minute", "upload_burst"),
         search: rate(s, "search_per_minute", "search_burst"),
+        preview: rate(s, "preview_per_minute", "preview_burst"),
     }
 }
 
@@ -265,6 +268,31 @@ fn media(s: &mut Section<'_>) -> Media {
     Media {
         dir: find_path(s, "dir"),
         max_upload_bytes: bytes(s, "max_upload_bytes", 1..=100 * GIB),
+        user_quota_bytes: find_bytes(s, "user_quota_bytes", 1..=1024 * 1024 * GIB),
+        quota_info_url: find_text(s, "quota_info_url", "a URL", values::web_url),
+        thumbnail_sizes: texts(
+            s,
+            "thumbnail_sizes",
+            "a list of sizes up to 4096x4096 such as [\"96x96 crop\", \"640x480 scale\"]",
+            ThumbnailSize::parse,
+        ),
+        thumbnail_workers: number(s, "thumbnail_workers", 1..=256),
+        thumbnail_memory_bytes: bytes(s, "thumbnail_memory_bytes", MIB..=1024 * GIB),
+        max_image_pixels: number(s, "max_image_pixels", 1..=1_000_000_000),
+    }
+}
+
+fn previews(s: &mut Section<'_>) -> Previews {
+    let language = "languages such as \"en, de;q=0.5\"";
+    Previews {
+        enabled: flag(s, "enabled"),
+        max_page_bytes: bytes(s, "max_page_bytes", 1024..=64 * MIB),
+        max_image_bytes: bytes(s, "max_image_bytes", 1..=GIB),
+        lifetime_ms: millis(s, "lifetime_ms", 1_000..=365 * DAY_MS),
+        accept_language: text(s, "accept_language", language, |it| {
+            let fits = http::HeaderValue::from_str(it).is_ok();
+            values::filled(it).filter(|_| fits)
+        }),
     }
 }
 

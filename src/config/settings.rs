@@ -4,6 +4,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use causeway_media::ThumbnailSize;
 pub use causeway_outbound::IpRange;
 use ruma::{OwnedServerName, RoomVersionId};
 
@@ -32,6 +33,8 @@ pub struct Settings {
     pub rooms: Rooms,
     /// The content repository.
     pub media: Media,
+    /// Previews of links.
+    pub previews: Previews,
     /// Requests to addresses that users choose.
     pub outbound: Outbound,
     /// Relays for calls.
@@ -196,6 +199,8 @@ pub struct Limits {
     pub upload: RateLimit,
     /// Searches (user directory, published rooms), per user.
     pub search: RateLimit,
+    /// Previews of links, per user.
+    pub preview: RateLimit,
 }
 
 /// A bucket: holds `burst` drops, and gets `per_minute` new ones each minute.
@@ -221,6 +226,33 @@ pub struct Media {
     pub dir: Option<PathBuf>,
     /// Largest upload, in bytes.
     pub max_upload_bytes: u64,
+    /// Bytes that a user may store. Absent: any number.
+    pub user_quota_bytes: Option<u64>,
+    /// Page that tells users of the quota. Use [`Settings::quota_info_url`].
+    pub quota_info_url: Option<String>,
+    /// The sizes that thumbnails are made in.
+    pub thumbnail_sizes: Vec<ThumbnailSize>,
+    /// Pictures that are worked on at a time.
+    pub thumbnail_workers: usize,
+    /// Memory for pictures that are worked on, in bytes.
+    pub thumbnail_memory_bytes: u64,
+    /// Most pixels of a picture of which a thumbnail is made.
+    pub max_image_pixels: u64,
+}
+
+/// `[previews]`
+#[derive(Debug, Clone)]
+pub struct Previews {
+    /// Whether links are looked at at all.
+    pub enabled: bool,
+    /// How much of a page is read, in bytes.
+    pub max_page_bytes: usize,
+    /// Largest picture that is fetched, in bytes.
+    pub max_image_bytes: u64,
+    /// How long a preview is kept, in milliseconds.
+    pub lifetime_ms: u64,
+    /// The language that pages are asked for, as in `en, de;q=0.5`.
+    pub accept_language: String,
 }
 
 /// `[outbound]`
@@ -325,6 +357,7 @@ impl Limits {
             invite: rate,
             upload: rate,
             search: rate,
+            preview: rate,
         }
     }
 }
@@ -343,6 +376,13 @@ impl Settings {
             (None, Some(address)) if name.host() == "localhost" => format!("http://{address}"),
             (None, _) => format!("https://{name}"),
         }
+    }
+
+    /// Where a user reads about the quota for files.
+    pub fn quota_info_url(&self) -> String {
+        let pages = [&self.media.quota_info_url, &self.well_known.support_page];
+        let page = pages.into_iter().flatten().next().cloned();
+        page.unwrap_or_else(|| self.public_base_url())
     }
 
     /// Where media files lie.

@@ -35,20 +35,34 @@ pub(super) fn bytes<T: TryFrom<u64>>(
     key: &'static str,
     range: RangeInclusive<u64>,
 ) -> T {
-    let right = format!(
+    section.load(key, &right_size(&range), |tree| size_in(tree, &range))
+}
+
+/// A size in bytes that may be absent.
+pub(super) fn find_bytes<T: TryFrom<u64>>(
+    section: &mut Section<'_>,
+    key: &'static str,
+    range: RangeInclusive<u64>,
+) -> Option<T> {
+    section.find(key, &right_size(&range), |tree| size_in(tree, &range))
+}
+
+fn right_size(range: &RangeInclusive<u64>) -> String {
+    format!(
         "a number of bytes from {} to {}, or a text such as \"64 MiB\"",
         range.start(),
         range.end()
-    );
+    )
+}
+
+fn size_in<T: TryFrom<u64>>(tree: &Tree, range: &RangeInclusive<u64>) -> Option<T> {
     let units = [
         ("B", 1),
         ("KiB", KIB),
         ("MiB", KIB * KIB),
         ("GiB", KIB * KIB * KIB),
     ];
-    section.load(key, &right, |tree| {
-        in_range(with_unit(tree, &units)?, &range)
-    })
+    in_range(with_unit(tree, &units)?, range)
 }
 
 /// A time in milliseconds: a whole number, or a text with a unit (`"30s"`).

@@ -1,10 +1,12 @@
 //! The parts of a server, wired together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use causeway_events::RoomVersion;
-use causeway_media::{Media, MediaSettings};
+use causeway_media::{Media, MediaSettings, PreviewSettings, Quota};
+use causeway_outbound::{AddressPolicy, Outbound, OutboundSettings};
 use causeway_rooms::{RoomSettings, Rooms};
 use causeway_store::{Clock, Log, Store, signing_keys};
 use causeway_sync::Sync;
@@ -23,6 +25,12 @@ use crate::config::{self, Settings};
 /// Memory that one warm room takes, as the setting `rooms.cache_bytes` is turned into a number of
 /// rooms: a head of about fifty state events and some members.
 const WARM_ROOM_BYTES: u64 = 64 * 1024;
+
+/// How long a preview waits for a name and a connection, for one request, and how often it is sent
+/// elsewhere.
+const PREVIEW_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const PREVIEW_TIMEOUT: Duration = Duration::from_secs(20);
+const PREVIEW_REDIRECTS: usize = 5;
 
 /// The parts that requests use, and those that run beside them.
 pub struct Parts {
@@ -59,12 +67,7 @@ pub async fn open(
         clock.clone(),
         user_settings(settings),
     );
-    let media = MediaSettings {
-        server_name: settings.server.name.clone(),
-        dir: settings.media_dir(),
-        max_upload_bytes: settings.media.max_upload_bytes,
-    };
-    let media = Media::open(store.clone(), clock.clone(), media)
+    let media = Media::open(store.clone(), clock.clone(), media_settings(settings)?)
         .await
         .context("the folder of media cannot be used")?;
     let sync = Sync::start(store.clone(), &log, clock.clone());
@@ -76,6 +79,8 @@ pub async fn open(
     });
     let office = users.clone();
     background.spawn(async move { office.run().await });
+    let gallery = media.clone();
+    background.spawn(async move { gallery.run().await });
     background.spawn(causeway_store::state::keep(store.clone(), log.tail()));
     if let Some(handle) = &figures {
         background.spawn(metrics::keep_up(handle.clone()));
@@ -115,6 +120,58 @@ fn room_settings(settings: &Settings) -> anyhow::Result<RoomSettings> {
             .with_context(|| format!("server.default_room_version: no room version {version}"))?,
         warm_rooms: usize::try_from(warm_rooms).unwrap_or(usize::MAX).max(1),
     })
+}
+
+fn media_settings(settings: &Settings) -> anyhow::Result<MediaSettings> {
+    let config::Media {
+        max_upload_bytes,
+        user_quota_bytes,
+        thumbnail_workers,
+        thumbnail_memory_bytes,
+        max_image_pixels,
+        ..
+    } = settings.media;
+    let previews = &settings.previews;
+    let previews = if previews.enabled {
+        Some(PreviewSettings {
+            outbound: outbound(settings)?,
+            max_page_bytes: previews.max_page_bytes,
+            max_image_bytes: previews.max_image_bytes,
+            lifetime_ms: previews.lifetime_ms,
+            accept_language: previews.accept_language.clone(),
+        })
+    } else {
+        None
+    };
+    Ok(MediaSettings {
+        server_name: settings.server.name.clone(),
+        dir: settings.media_dir(),
+        max_upload_bytes,
+        user_quota: user_quota_bytes.map(|bytes| Quota {
+            bytes,
+            info_url: settings.quota_info_url(),
+        }),
+        thumbnail_sizes: settings.media.thumbnail_sizes.clone(),
+        thumbnail_workers,
+        thumbnail_memory_bytes,
+        max_image_pixels,
+        previews,
+    })
+}
+
+/// The gate for previews of links.
+fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
+    Outbound::new(OutboundSettings {
+        policy: AddressPolicy {
+            allowed: settings.outbound.allowed_addresses.clone(),
+            denied: settings.outbound.denied_addresses.clone(),
+        },
+        user_agent: concat!("Causeway/", env!("CARGO_PKG_VERSION"), " (link preview)").to_owned(),
+        connect_timeout: PREVIEW_CONNECT_TIMEOUT,
+        timeout: PREVIEW_TIMEOUT,
+        max_redirects: PREVIEW_REDIRECTS,
+    })
+    .context("requests cannot be made")
 }
 
 fn user_settings(settings: &Settings) -> UsersSettings {

@@ -38,6 +38,8 @@ pub enum Action {
     Upload,
     /// Searching users or published rooms.
     Search,
+    /// Having a link looked at.
+    Preview,
 }
 
 impl Action {
@@ -51,6 +53,7 @@ impl Action {
             Self::Invite => limits.invite,
             Self::Upload => limits.upload,
             Self::Search => limits.search,
+            Self::Preview => limits.preview,
         }
     }
 }

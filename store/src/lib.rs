@@ -9,6 +9,7 @@ pub mod checkup;
 mod clock;
 mod ids;
 pub mod log;
+pub mod media;
 pub mod meter;
 mod nids;
 mod pool;

@@ -74,6 +74,7 @@ pub struct Call {
     method: Method,
     path: String,
     query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
     body: Body,
     token: Option<String>,
     strictness: Strictness,
@@ -124,6 +125,7 @@ impl Call {
             method,
             path,
             query: Vec::new(),
+            headers: Vec::new(),
             body: Body::None,
             strictness: Strictness::Everything,
         }
@@ -147,6 +149,12 @@ impl Call {
             content_type: content_type.to_owned(),
             bytes: bytes.into(),
         };
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -280,6 +288,9 @@ impl Call {
         let mut request = shared.http.request(self.method.clone(), text);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
         request = match &self.body {
             Body::None => request,

@@ -140,6 +140,12 @@ impl TestServer {
         &self.database
     }
 
+    /// Where the server keeps its files.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
     /// The process's id while it runs.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {

@@ -60,14 +60,44 @@ async fn a_file_comes_back_as_it_was_and_can_do_no_harm() {
         named.header("content-disposition"),
         "attachment; filename=other.txt"
     );
+}
 
-    let thumbnail = |file: &(String, String)| {
-        bob.get(v1(&["media", "thumbnail", &file.0, &file.1]))
-            .query("width", 32)
-            .query("height", 32)
+#[tokio::test]
+async fn parts_of_a_file_can_be_had() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let file = upload(&alice, "text/plain", "a.txt", b"0123456789").await;
+    let place = v1(&["media", "download", &file.0, &file.1]);
+    let get = |name: &'static str, value: &'static str| {
+        let call = alice.get(&place).header(name, value).unspecified();
+        async move { call.reply().await }
     };
-    assert_eq!(thumbnail(&picture).reply().await.status, 200);
-    thumbnail(&page).fails(400, "M_UNKNOWN").await;
+    for (range, status, content, told) in [
+        ("bytes=2-4", 206, "234", "bytes 2-4/10"),
+        ("bytes=8-99", 206, "89", "bytes 8-9/10"),
+        ("bytes=-3", 206, "789", "bytes 7-9/10"),
+        ("bytes=10-", 416, "", "bytes */10"),
+        ("bytes=99-100", 416, "", "bytes */10"),
+        ("bytes=5-2", 200, "0123456789", ""),
+        ("pages=1", 200, "0123456789", ""),
+    ] {
+        let part = get("range", range).await;
+        assert_eq!(part.status, status, "{range}");
+        if status != 416 {
+            assert_eq!(part.bytes, content.as_bytes(), "{range}");
+        }
+        assert_eq!(part.header("content-range"), told, "{range}");
+    }
+    let whole = get("accept", "*/*").await;
+    assert_eq!(whole.header("accept-ranges"), "bytes");
+    assert!(whole.header("cache-control").contains("immutable"));
+    let tag = whole.header("etag");
+    let known = alice
+        .get(&place)
+        .header("if-none-match", &tag)
+        .unspecified();
+    let known = known.reply().await;
+    assert_eq!((known.status, known.bytes.len()), (304, 0));
 }
 
 #[tokio::test]

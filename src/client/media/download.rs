@@ -1,10 +1,11 @@
+use std::io::SeekFrom;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::Response;
-use causeway_media::disposition::{content_disposition, is_picture};
-use causeway_media::{MAX_WAIT_MS, Media, Opened};
+use axum::response::{IntoResponse as _, Response};
+use causeway_media::disposition::content_disposition;
+use causeway_media::{Content, MAX_WAIT_MS, Media, Opened};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE, X_CONTENT_TYPE_OPTIONS,
@@ -19,9 +20,6 @@ use super::range::{Wanted, wanted};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::parameters::{InPath, InQuery};
-
-/// Largest picture that is given in place of a thumbnail, in bytes.
-const MAX_THUMBNAIL_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Bytes that are read from the disk at a time.
 const READ_BYTES: usize = 65_536;
@@ -66,18 +64,6 @@ pub async fn download_as(
     answer(opened, Some(name), &headers).await
 }
 
-/// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`: the picture itself, which is
-/// at least as large as what is asked for.
-pub async fn thumbnail(
-    State(media): State<Media>,
-    _: Session,
-    InPath((origin, id)): InPath<(OwnedServerName, String)>,
-    InQuery(parameters): InQuery<Parameters>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    picture(&media, &origin, &id, parameters.wait(), &headers).await
-}
-
 /// `GET /_matrix/media/v3/download/{serverName}/{mediaId}`, without an access token.
 pub async fn legacy_download(
     State(media): State<Media>,
@@ -100,43 +86,13 @@ pub async fn legacy_download_as(
     answer(opened, Some(name), &headers).await
 }
 
-/// `GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}`, without an access token.
-pub async fn legacy_thumbnail(
-    State(media): State<Media>,
-    InPath((origin, id)): InPath<(OwnedServerName, String)>,
-    InQuery(parameters): InQuery<Parameters>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    picture(&media, &origin, &id, parameters.wait(), &headers).await
-}
-
-async fn picture(
-    media: &Media,
-    origin: &OwnedServerName,
-    id: &str,
-    wait: Duration,
-    headers: &HeaderMap,
-) -> Result<Response, ApiError> {
-    let opened = media.get(origin, id, wait).await?;
-    if !is_picture(opened.about.content_type.as_deref().unwrap_or_default()) {
-        return Err(ApiError::unknown(
-            "There is no thumbnail of this type of content",
-        ));
-    }
-    if opened.size > MAX_THUMBNAIL_BYTES {
-        return Err(ApiError::too_large(
-            "The picture is too large for a thumbnail",
-        ));
-    }
-    answer(opened, None, headers).await
-}
-
-async fn answer(
-    mut opened: Opened,
+/// A file, or the part of it that is asked for, with the headers that make it harmless.
+pub(super) async fn answer(
+    opened: Opened,
     name: Option<String>,
     asked: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let tag = format!("\"{}\"", opened.hash);
+    let tag = format!("\"{}\"", opened.tag);
     if asked
         .get(IF_NONE_MATCH)
         .is_some_and(|known| known.as_bytes() == tag.as_bytes())
@@ -147,34 +103,53 @@ async fn answer(
         return Ok(response);
     }
     let range = asked.get(RANGE).and_then(|range| range.to_str().ok());
-    let (status, from, length) = match wanted(range, opened.size) {
-        Wanted::All => (StatusCode::OK, 0, opened.size),
+    let size = opened.size;
+    let (status, from, length) = match wanted(range, size) {
+        Wanted::All => (StatusCode::OK, 0, size),
         Wanted::Part { from, length } => (StatusCode::PARTIAL_CONTENT, from, length),
-        Wanted::Nothing => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
+        Wanted::Nothing => return beyond_the_end(size),
     };
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     describe(response.headers_mut(), &opened, name, &tag)?;
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    if status != StatusCode::OK {
-        let range = match status {
-            StatusCode::PARTIAL_CONTENT => {
-                format!("bytes {from}-{}/{}", from + length - 1, opened.size)
-            }
-            _ => format!("bytes */{}", opened.size),
-        };
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {from}-{}/{size}", from + length - 1);
         headers.insert(CONTENT_RANGE, header(&range)?);
     }
-    if from > 0 {
-        opened
-            .file
-            .seek(std::io::SeekFrom::Start(from))
-            .await
-            .map_err(ApiError::internal)?;
+    let body = body_of(opened.content, from, length).await;
+    let body = body.map_err(ApiError::internal)?;
+    Ok(response.map(|_| body))
+}
+
+/// The answer to a range of which the file has nothing (RFC 9110, 416).
+fn beyond_the_end(size: u64) -> Result<Response, ApiError> {
+    let error = ApiError::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "M_UNKNOWN",
+        "The file ends before this range",
+    );
+    let mut response = error.into_response();
+    let range = header(&format!("bytes */{size}"))?;
+    response.headers_mut().insert(CONTENT_RANGE, range);
+    Ok(response)
+}
+
+async fn body_of(content: Content, from: u64, length: u64) -> std::io::Result<Body> {
+    match content {
+        Content::File(mut file) => {
+            if from > 0 {
+                file.seek(SeekFrom::Start(from)).await?;
+            }
+            let content = ReaderStream::with_capacity(file.take(length), READ_BYTES);
+            Ok(Body::from_stream(content))
+        }
+        Content::Memory(bytes) => {
+            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            Ok(Body::from(bytes.slice(place(from)..place(from + length))))
+        }
     }
-    let content = ReaderStream::with_capacity(opened.file.take(length), READ_BYTES);
-    Ok(response.map(|_| Body::from_stream(content)))
 }
 
 fn describe(

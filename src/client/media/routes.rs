@@ -7,8 +7,8 @@ use ruma::api::client::{authenticated_media, media};
 use ruma::api::path_builder::PathBuilder;
 
 use super::{
-    config, download, download_as, legacy_download, legacy_download_as, legacy_thumbnail, reserve,
-    thumbnail, upload, upload_reserved,
+    config, download, download_as, legacy_download, legacy_download_as, legacy_thumbnail, preview,
+    reserve, thumbnail, upload, upload_reserved,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -51,6 +51,11 @@ pub fn add(routes: Routes<AppState>) -> Routes<AppState> {
     }
     for path in paths::<authenticated::get_content_thumbnail::v1::Request>() {
         routes = routes.at(MethodFilter::GET, path, GUESTS, thumbnail);
+    }
+    let previewed = USERS.limited(Action::Preview);
+    let previews = paths::<authenticated::get_media_preview::v1::Request>().into_iter();
+    for path in previews.chain(paths::<media::get_media_preview::v3::Request>()) {
+        routes = routes.at(MethodFilter::GET, path, previewed, preview);
     }
     legacy(routes)
 }

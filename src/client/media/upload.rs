@@ -34,7 +34,7 @@ pub async fn upload(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     entrance.check_request(&record)?;
-    if let Err(error) = check_length(&media, &headers) {
+    if let Err(error) = check_length(&media, &session, &headers).await {
         discard(&headers, body).await;
         return Err(error);
     }
@@ -58,7 +58,7 @@ pub async fn upload_reserved(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     entrance.check_request(&record)?;
-    if let Err(error) = check_length(&media, &headers) {
+    if let Err(error) = check_length(&media, &session, &headers).await {
         discard(&headers, body).await;
         return Err(error);
     }
@@ -71,16 +71,17 @@ pub async fn upload_reserved(
 }
 
 /// Refuses at once what is announced as too large.
-fn check_length(media: &Media, headers: &HeaderMap) -> Result<(), ApiError> {
+async fn check_length(
+    media: &Media,
+    session: &Session,
+    headers: &HeaderMap,
+) -> Result<(), ApiError> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok());
-    match announced.and_then(|length| length.parse::<u64>().ok()) {
-        Some(length) if length > media.max_upload_bytes() => {
-            Err(ApiError::too_large("The upload is too large"))
-        }
-        _ => Ok(()),
-    }
+    let announced = announced.and_then(|length| length.parse::<u64>().ok());
+    let announced = announced.unwrap_or(0);
+    Ok(media.check_announced(&session.user_id, announced).await?)
 }
 
 fn about(headers: &HeaderMap, parameters: Parameters) -> About {

@@ -1,8 +1,8 @@
 //! Accounts and all that belongs to a person: devices, sessions, authentication in progress,
-//! profiles, account data, filters, pushers, reports, uploaded files.
+//! profiles, account data, filters, pushers, reports.
 //!
 //! Plain queries on [`Store`](crate::Store), one file per family of tables; the rules stand in
-//! the crates `users` and `media`. Times are milliseconds since 1970. Tokens come in as their
+//! the crate `users`. Times are milliseconds since 1970. Tokens come in as their
 //! SHA-256, never in the clear. Tables whose changes readers must hear of (profiles, account
 //! data, device lists, to-device messages) are only read here: they are written by the log.
 
@@ -11,7 +11,6 @@ pub mod accounts;
 pub mod devices;
 pub mod directory;
 pub mod filters;
-pub mod media;
 pub mod moderation;
 pub mod one_time;
 pub mod profiles;

@@ -1,47 +1,12 @@
-//! The gallery on a real database and disk.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+//! Uploads, reserved addresses, quotas, and the end of what nothing names.
 
-use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::Bytes;
-use causeway_media::{About, MAX_RESERVED, Media, MediaError, MediaSettings, RESERVED_LIFETIME_MS};
-use causeway_store::{Clock, DatabaseSettings, Store};
-use causeway_testkit::TestDatabase;
-use futures::{Stream, stream};
-use ruma::{MxcUri, ServerName, server_name, user_id};
-use tokio::io::AsyncReadExt as _;
+use causeway_media::{About, GRACE_MS, MAX_RESERVED, MediaError, RESERVED_LIFETIME_MS};
+use ruma::{MxcUri, ServerName, UserId, server_name, user_id};
 
-struct Gallery {
-    media: Media,
-    clock: Clock,
-    _database: TestDatabase,
-    _dir: tempfile::TempDir,
-}
-
-async fn gallery() -> Gallery {
-    let database = TestDatabase::create().await;
-    let settings = DatabaseSettings::from_url(&database.url(), 4).unwrap();
-    let store = Store::connect(&settings).await.unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let clock = Clock::manual(1_700_000_000_000);
-    let settings = MediaSettings {
-        server_name: server_name!("example.org").to_owned(),
-        dir: dir.path().to_owned(),
-        max_upload_bytes: 16,
-    };
-    let media = Media::open(store, clock.clone(), settings).await.unwrap();
-    Gallery {
-        media,
-        clock,
-        _database: database,
-        _dir: dir,
-    }
-}
-
-fn body(text: &'static str) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::iter([Ok(Bytes::from_static(text.as_bytes()))])
-}
+use crate::house::{Gallery, body, bytes_of, gallery, gallery_with};
 
 fn parts(uri: &MxcUri) -> (&ServerName, &str) {
     uri.parts().unwrap()
@@ -49,11 +14,11 @@ fn parts(uri: &MxcUri) -> (&ServerName, &str) {
 
 async fn read(gallery: &Gallery, uri: &MxcUri) -> Result<(String, About), MediaError> {
     let (origin, id) = parts(uri);
-    let mut opened = gallery.media.get(origin, id, Duration::ZERO).await?;
-    let mut text = String::new();
-    opened.file.read_to_string(&mut text).await.unwrap();
-    assert_eq!(opened.size, text.len() as u64);
-    Ok((text, opened.about))
+    let opened = gallery.media.get(origin, id, Duration::ZERO).await?;
+    let (size, about) = (opened.size, opened.about.clone());
+    let text = String::from_utf8(bytes_of(opened).await).unwrap();
+    assert_eq!(size, text.len() as u64);
+    Ok((text, about))
 }
 
 #[tokio::test]
@@ -182,4 +147,96 @@ async fn a_user_holds_only_so_many_empty_addresses() {
             .await
             .is_ok()
     );
+}
+
+fn contents(gallery: &Gallery) -> Vec<PathBuf> {
+    fn below(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                below(&path, found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    below(gallery.dir.path(), &mut found);
+    found
+}
+
+#[tokio::test]
+async fn the_same_content_lies_there_once() {
+    let gallery = gallery().await;
+    for user in [user_id!("@alice:example.org"), user_id!("@bob:example.org")] {
+        for _ in 0..2 {
+            let about = About::default();
+            gallery
+                .media
+                .upload(user, about, body("the same"))
+                .await
+                .unwrap();
+        }
+    }
+    assert_eq!(contents(&gallery).len(), 1);
+    gallery.clock.advance_ms(2 * GRACE_MS);
+    assert!(!gallery.media.sweep().await.unwrap());
+    assert_eq!(contents(&gallery).len(), 1, "what is named stays");
+}
+
+#[tokio::test]
+async fn a_quota_counts_all_files_of_a_user() {
+    let gallery =
+        gallery_with(|settings| settings.user_quota = Some(crate::house::quota(20))).await;
+    let alice = user_id!("@alice:example.org");
+    let upload = async |user: &UserId, text: &'static str| {
+        gallery
+            .media
+            .upload(user, About::default(), body(text))
+            .await
+    };
+    upload(alice, "ten bytes.").await.unwrap();
+    upload(alice, "nine byte").await.unwrap();
+    assert!(gallery.media.check_announced(alice, 1).await.is_ok());
+    for refused in [
+        gallery.media.check_announced(alice, 2).await.err(),
+        upload(alice, "ab").await.err(),
+    ] {
+        let Some(MediaError::OverQuota(quota)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(quota.info_url, "https://example.org/quota");
+    }
+    upload(alice, "c").await.unwrap();
+    assert!(matches!(
+        upload(alice, "d").await,
+        Err(MediaError::OverQuota(_))
+    ));
+    upload(user_id!("@bob:example.org"), "bob has his own")
+        .await
+        .unwrap();
+    // What was refused is deleted, what is named is not.
+    assert_eq!(contents(&gallery).len(), 6);
+    gallery.clock.advance_ms(GRACE_MS);
+    assert!(!gallery.media.sweep().await.unwrap());
+    assert_eq!(contents(&gallery).len(), 4);
+}
+
+#[tokio::test]
+async fn a_reserved_address_counts_when_it_is_filled() {
+    let gallery = gallery_with(|settings| settings.user_quota = Some(crate::house::quota(5))).await;
+    let alice = user_id!("@alice:example.org");
+    let (uri, _) = gallery.media.reserve(alice).await.unwrap();
+    let fill = |text| {
+        let about = About::default();
+        gallery
+            .media
+            .upload_reserved(alice, parts(&uri), about, body(text))
+    };
+    assert!(matches!(
+        fill("six by").await,
+        Err(MediaError::OverQuota(_))
+    ));
+    fill("five.").await.unwrap();
+    assert!(matches!(fill("").await, Err(MediaError::AlreadyUploaded)));
 }

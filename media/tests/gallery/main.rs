@@ -1,0 +1,7 @@
+//! The gallery on a real database and disk.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod house;
+mod previews;
+mod thumbnails;
+mod uploads;
