@@ -286,7 +286,7 @@ async fn guests_come_and_go_with_the_rooms_word() {
         room: room.clone(),
         user: bob().to_owned(),
         is_guest: true,
-        reason: None,
+        content: serde_json::Map::new(),
     };
     let refused = rooms.join(come()).await;
     assert!(matches!(refused, Err(MembershipError::GuestsForbidden)));

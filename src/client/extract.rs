@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, OptionalFromRequestParts};
 use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use causeway_users::Users;
 use causeway_users::sessions::TokenError;
 use futures::future::BoxFuture;
@@ -18,6 +19,7 @@ use http::request::Parts;
 use ruma::api::error::{DeserializationError, FromHttpRequestError};
 use ruma::api::{IncomingRequest, IncomingRequestExt};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
+use serde::de::DeserializeOwned;
 
 use super::body;
 use super::error::ApiError;
@@ -40,27 +42,61 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let entrance = Entrance::from_ref(state);
-        let (mut parts, body) = request.into_parts();
-        entrance.check_request(record_of(&parts)?)?;
-        let arguments = RawPathParams::from_request_parts(&mut parts, state)
-            .await
-            .map_err(|_| ApiError::invalid_param("The path is not valid UTF-8"))?;
-        note_room(&parts, &arguments);
-        let bytes = if T::METHOD == http::Method::GET {
-            bytes::Bytes::new()
-        } else {
-            body::read(&parts.headers, body, entrance.max_body_bytes()).await?
-        };
-        body::check_json(&bytes)?;
-        let arguments: Vec<&str> = arguments.iter().map(|(_, value)| value).collect();
-        // Some clients send nothing at all where every field is optional.
-        let nothing = bytes.is_empty() && T::METHOD != http::Method::GET;
-        let json: &[u8] = if nothing { b"{}" } else { &bytes };
-        T::try_from_http_request(http::Request::from_parts(parts, json), &arguments)
-            .map(Self)
-            .map_err(refuse)
+        read(request, state).await.map(|(request, _)| Self(request))
     }
+}
+
+/// As [`Ruma`], with what else stands in the body: fields that ruma's type does not have.
+#[derive(Debug)]
+pub struct RumaAnd<T, B>(pub T, pub B);
+
+impl<T, B, S> FromRequest<S> for RumaAnd<T, B>
+where
+    T: IncomingRequest + Send,
+    B: DeserializeOwned + Send,
+    Entrance: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (request, body) = read(request, state).await?;
+        let more = serde_json::from_slice(json_of(&body));
+        let more = more.map_err(|error| ApiError::bad_json(error.to_string()))?;
+        Ok(Self(request, more))
+    }
+}
+
+/// The body as JSON: some clients send nothing at all where every field is optional.
+fn json_of(body: &[u8]) -> &[u8] {
+    if body.is_empty() { b"{}" } else { body }
+}
+
+/// Checks and reads a request; gives its body, too.
+async fn read<T, S>(request: Request, state: &S) -> Result<(T, Bytes), ApiError>
+where
+    T: IncomingRequest,
+    Entrance: FromRef<S>,
+    S: Send + Sync,
+{
+    let entrance = Entrance::from_ref(state);
+    let (mut parts, body) = request.into_parts();
+    entrance.check_request(record_of(&parts)?)?;
+    let arguments = RawPathParams::from_request_parts(&mut parts, state)
+        .await
+        .map_err(|_| ApiError::invalid_param("The path is not valid UTF-8"))?;
+    note_room(&parts, &arguments);
+    let is_get = T::METHOD == http::Method::GET;
+    let bytes = if is_get {
+        Bytes::new()
+    } else {
+        body::read(&parts.headers, body, entrance.max_body_bytes()).await?
+    };
+    body::check_json(&bytes)?;
+    let arguments: Vec<&str> = arguments.iter().map(|(_, value)| value).collect();
+    let json = if is_get { &[] } else { json_of(&bytes) };
+    let request = T::try_from_http_request(http::Request::from_parts(parts, json), &arguments);
+    Ok((request.map_err(refuse)?, bytes))
 }
 
 /// Writes the room that a request is about into its record, for the log line.

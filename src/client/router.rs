@@ -6,6 +6,8 @@
 
 use axum::routing::MethodFilter;
 use ruma::api::Metadata;
+use ruma::api::client::account::register;
+use ruma::api::client::membership::{join_room_by_id, join_room_by_id_or_alias};
 use ruma::api::client::typing::create_typing_event;
 use ruma::api::path_builder::PathBuilder;
 
@@ -69,9 +71,11 @@ fn deprecated(routes: Routes<AppState>) -> Routes<AppState> {
         .fold(routes, |routes, prefix| {
             let send = format!("{prefix}/rooms/{{room_id}}/send/{{event_type}}");
             let events = format!("{prefix}/events");
+            let event = format!("{prefix}/events/{{event_id}}");
             let initial_sync = format!("{prefix}/initialSync");
             routes
                 .at(MethodFilter::GET, &events, GUESTS, legacy::events)
+                .at(MethodFilter::GET, &event, USERS, legacy::event)
                 .at(
                     MethodFilter::GET,
                     &initial_sync,
@@ -92,7 +96,7 @@ fn messages(routes: Routes<AppState>) -> Routes<AppState> {
         .ruma(GUESTS.taking_part().limited(Action::Send), message::send)
         .ruma(USERS.limited(Action::Send), message::redact)
         .ruma_also_at(
-            USERS.taking_part().limited(Action::Send),
+            GUESTS.taking_part().limited(Action::Send),
             &STATE_WITHOUT_KEY,
             message::set_state,
         )
@@ -137,7 +141,10 @@ fn reading(routes: Routes<AppState>) -> Routes<AppState> {
 fn accounts(routes: Routes<AppState>) -> Routes<AppState> {
     use account::third_party_ids as ids;
     routes
-        .ruma(USERS.limited(Action::Register), account::register)
+        .in_place_of::<register::v3::Request, _, _>(
+            USERS.limited(Action::Register),
+            account::register,
+        )
         .ruma(USERS, account::available)
         .ruma(USERS, account::token_validity)
         .at(
@@ -293,8 +300,8 @@ fn rooms(routes: Routes<AppState>) -> Routes<AppState> {
     routes
         .ruma(taking_part.limited(Action::CreateRoom), room::create)
         .ruma(taking_part.limited(Action::CreateRoom), room::upgrade)
-        .ruma(joining, membership::join)
-        .ruma(joining, membership::join_by_id)
+        .in_place_of::<join_room_by_id_or_alias::v3::Request, _, _>(joining, membership::join)
+        .in_place_of::<join_room_by_id::v3::Request, _, _>(joining, membership::join_by_id)
         .ruma(taking_part.limited(Action::Join), membership::knock)
         .ruma(GUESTS, membership::leave)
         .ruma(GUESTS, membership::forget)

@@ -155,6 +155,7 @@ fn registration(s: &mut Section<'_>) -> Registration {
         open: flag(s, "open"),
         require_token: flag(s, "require_token"),
         guests: flag(s, "guests"),
+        name_from_localpart: flag(s, "name_from_localpart"),
         shared_secret: values::find_secret(
             s,
             "shared_secret",

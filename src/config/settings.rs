@@ -126,6 +126,8 @@ pub struct Registration {
     pub require_token: bool,
     /// Whether guests may come in (`POST /register?kind=guest`).
     pub guests: bool,
+    /// Whether a new account shows its localpart as its display name until its owner changes it.
+    pub name_from_localpart: bool,
     /// Secret of `/_synapse/admin/v1/register`, the way in for scripts of administrators.
     pub shared_secret: Option<Secret>,
     /// What has to be agreed to on registration (`m.login.terms`); empty: nothing.

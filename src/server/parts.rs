@@ -188,6 +188,7 @@ fn user_settings(settings: &Settings) -> UsersSettings {
             open: registration.open,
             require_token: registration.require_token,
             guests: registration.guests,
+            name_from_localpart: registration.name_from_localpart,
             shared_secret: registration.shared_secret.as_ref().map(hidden),
             terms: registration.terms.iter().map(term).collect(),
         },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use causeway_store::log::Receipt;
+use causeway_store::sync::ReceiptRow;
 use causeway_store::{RoomNid, RoomPlace};
 use ruma::{OwnedRoomId, OwnedUserId};
 
@@ -139,6 +140,18 @@ impl From<&Receipt> for ShownReceipt {
             user: receipt.user.as_str().into(),
             thread_id: receipt.thread_id.as_str().into(),
             ts_ms: i64::try_from(receipt.ts_ms).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+impl From<ReceiptRow> for ShownReceipt {
+    fn from(row: ReceiptRow) -> Self {
+        Self {
+            event_id: row.event_id.into(),
+            receipt_type: row.receipt_type.into(),
+            user: row.user.into(),
+            thread_id: row.thread_id.into(),
+            ts_ms: row.ts_ms,
         }
     }
 }

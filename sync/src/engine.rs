@@ -21,8 +21,9 @@ use crate::delta::{self, Wish};
 use crate::event::Reader;
 use crate::filter::Filter;
 use crate::follow;
-use crate::hub::{Hub, Look, Looker, Waiter};
+use crate::hub::{Hub, Look, Looker};
 use crate::limits::{CACHED_FILTERS, MAX_LAG, MAX_TIMEOUT_MS, MAX_TYPING_MS};
+use crate::parked::Parked;
 use crate::presence::{Presence, State};
 use crate::read;
 use crate::token::{InvalidToken, Token};
@@ -31,7 +32,7 @@ use crate::write::{self, View};
 /// The window through which clients see their rooms. Cheap to clone; clones share the hub.
 #[derive(Debug, Clone)]
 pub struct Sync {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
@@ -113,34 +114,6 @@ pub enum SyncError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// A request that is registered at the hub; when it is dropped, nothing of it is left.
-struct Parked<'a> {
-    inner: &'a Inner,
-    user: &'a OwnedUserId,
-    id: u64,
-    waiter: Arc<Waiter>,
-}
-
-impl<'a> Parked<'a> {
-    fn new(inner: &'a Inner, request: &'a SyncRequest) -> Self {
-        let waiter = Arc::new(Waiter::new(request.device_id.clone()));
-        let id = inner.hub.lock().park(&request.user_id, waiter.clone());
-        Self {
-            inner,
-            user: &request.user_id,
-            id,
-            waiter,
-        }
-    }
-}
-
-impl Drop for Parked<'_> {
-    fn drop(&mut self) {
-        let now_ms = self.inner.clock.now_ms();
-        self.inner.hub.lock().leave(self.user, self.id, now_ms);
-    }
 }
 
 /// What a look came to.
@@ -225,7 +198,7 @@ impl Sync {
         inner.catch_up().await;
         let deadline =
             Instant::now() + Duration::from_millis(request.timeout_ms.min(MAX_TIMEOUT_MS));
-        let parked = Parked::new(inner, &request);
+        let parked = Parked::new(inner, &request.user_id, request.device_id.clone());
         let mut token = since;
         loop {
             if parked.waiter.has_ended() {
@@ -235,8 +208,7 @@ impl Sync {
                 Step::Answer(body) => return Ok(body),
                 Step::Nothing(next) => token = next,
             }
-            let must_answer = parked.waiter.has_given_up() || inner.hub.lock().is_draining;
-            if !must_answer {
+            if !parked.must_answer() {
                 let waited = timeout_at(deadline, parked.waiter.notify.notified()).await;
                 if waited.is_ok() {
                     continue;
@@ -334,7 +306,7 @@ impl Sync {
 
 impl Inner {
     /// Waits until the hub has what was written before: whoever has sent something sees it.
-    async fn catch_up(&self) {
+    pub(crate) async fn catch_up(&self) {
         let written = *self.written.borrow();
         if *self.taken_in.borrow() >= written {
             return;

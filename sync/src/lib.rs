@@ -16,6 +16,7 @@
 //! for answers from there, `read/` for answers from the database, `write.rs` for their form.
 
 mod answer;
+mod beside;
 mod bundle;
 mod delta;
 mod engine;
@@ -25,12 +26,16 @@ mod filter;
 mod follow;
 mod hub;
 mod limits;
+mod parked;
 mod presence;
 mod read;
 mod token;
+mod watch;
 mod write;
 
+pub use self::beside::Beside;
 pub use self::engine::{StateAt, Sync, SyncError, SyncRequest};
 pub use self::filter::Filter;
 pub use self::presence::{Presence, State};
 pub use self::token::{InvalidToken, Token};
+pub use self::watch::{RoomNews, RoomWatch, Watcher};

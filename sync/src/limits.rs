@@ -12,6 +12,9 @@ pub const DEFAULT_TIMELINE_EVENTS: usize = 10;
 /// Events of a timeline, at most.
 pub const MAX_TIMELINE_EVENTS: usize = 500;
 
+/// Events that are looked at for a timeline of which some are hidden from the reader, at least.
+pub const LOOK_BEHIND_EVENTS: usize = 100;
+
 /// Entries that a room's ring keeps.
 pub const MAX_RING_ENTRIES: usize = 256;
 
@@ -38,6 +41,9 @@ pub const MAX_DEVICES: usize = 256;
 
 /// Requests of one user that wait at the same time; the oldest goes when another comes.
 pub const MAX_WAITERS: usize = 256;
+
+/// Requests that wait for what happens in one room; the oldest goes when another comes.
+pub const MAX_OBSERVERS: usize = 4_096;
 
 /// Messages to a device in one answer.
 pub const MAX_TO_DEVICE: usize = 100;

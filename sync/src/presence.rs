@@ -45,11 +45,18 @@ pub struct Presence {
     pub state: State,
     /// What they say about it.
     pub status_msg: Option<String>,
-    /// When they last did something, in milliseconds since 1970.
+    /// When they last did something, in milliseconds since 1970; 0 if that is not known.
     pub last_active_ms: u64,
 }
 
 impl Presence {
+    /// Of somebody who has never said anything.
+    pub const UNKNOWN: Self = Self {
+        state: State::Offline,
+        status_msg: None,
+        last_active_ms: 0,
+    };
+
     /// Milliseconds since they last did something.
     pub fn last_active_ago_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.last_active_ms)
@@ -69,14 +76,23 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// The `m.presence` event.
+    pub(crate) fn event(&self, now_ms: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(now_ms, &mut out);
+        out
+    }
+
     /// Appends the `m.presence` event.
     pub(crate) fn write(&self, now_ms: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"content\":{\"currently_active\":");
         let active = self.presence.is_currently_active(now_ms);
         out.extend_from_slice(if active { b"true" } else { b"false" });
-        out.extend_from_slice(b",\"last_active_ago\":");
-        let ago = self.presence.last_active_ago_ms(now_ms);
-        write_int(out, i64::try_from(ago).unwrap_or(i64::MAX));
+        if self.presence.last_active_ms > 0 {
+            out.extend_from_slice(b",\"last_active_ago\":");
+            let ago = self.presence.last_active_ago_ms(now_ms);
+            write_int(out, i64::try_from(ago).unwrap_or(i64::MAX));
+        }
         out.extend_from_slice(b",\"presence\":");
         write_string(out, self.presence.state.as_str());
         if let Some(message) = &self.presence.status_msg {

@@ -5,6 +5,8 @@ use std::io::Write;
 
 use causeway_events::canonical::{write_int, write_string};
 use causeway_events::client::write_stripped;
+use ruma::OwnedUserId;
+use serde_json::value::RawValue;
 
 use crate::answer::{Answer, JoinedRoom, ShownReceipt, StrippedRoom, Summary};
 use crate::engine::StateAt;
@@ -200,31 +202,60 @@ fn write_event(out: &mut Vec<u8>, shown: &Shown, view: &View<'_>) {
 fn typed_events(out: &mut Vec<u8>, entries: &[(std::sync::Arc<str>, std::sync::Arc<str>)]) {
     out.extend_from_slice(b"{\"events\":");
     list(out, entries, |out, (event_type, content)| {
-        out.extend_from_slice(b"{\"content\":");
-        out.extend_from_slice(content.as_bytes());
-        out.extend_from_slice(b",\"type\":");
-        write_string(out, event_type);
-        out.push(b'}');
+        write_typed(out, event_type, content.as_bytes());
     });
     out.push(b'}');
 }
 
+/// An event that has a type and a content only.
+fn write_typed(out: &mut Vec<u8>, event_type: &str, content: &[u8]) {
+    out.extend_from_slice(b"{\"content\":");
+    out.extend_from_slice(content);
+    out.extend_from_slice(b",\"type\":");
+    write_string(out, event_type);
+    out.push(b'}');
+}
+
+/// An event that has a type and a content only.
+pub(crate) fn typed_event(event_type: &str, content: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_typed(&mut out, event_type, content.as_bytes());
+    out
+}
+
+/// `m.receipt`
+pub(crate) fn receipt_event(receipts: &[ShownReceipt]) -> Vec<u8> {
+    let (mut content, mut out) = (Vec::new(), Vec::new());
+    write_receipts(&mut content, receipts);
+    write_typed(&mut out, "m.receipt", &content);
+    out
+}
+
+/// `m.typing`
+pub(crate) fn typing_event(users: &[OwnedUserId]) -> Vec<u8> {
+    let (mut content, mut out) = (Vec::new(), Vec::new());
+    content.extend_from_slice(b"{\"user_ids\":");
+    list(&mut content, users, |out, user| {
+        write_string(out, user.as_str());
+    });
+    content.push(b'}');
+    write_typed(&mut out, "m.typing", &content);
+    out
+}
+
+/// What was written, as JSON; `None` would be a mistake of this crate.
+pub(crate) fn raw(event: Vec<u8>) -> Option<Box<RawValue>> {
+    let text = String::from_utf8(event).ok()?;
+    RawValue::from_string(text).ok()
+}
+
 fn write_ephemeral(out: &mut Vec<u8>, room: &JoinedRoom) {
-    out.extend_from_slice(b"{\"events\":[");
-    if !room.receipts.is_empty() {
-        out.extend_from_slice(b"{\"content\":");
-        write_receipts(out, &room.receipts);
-        out.extend_from_slice(b",\"type\":\"m.receipt\"}");
-    }
-    if let Some(typing) = &room.typing {
-        if !room.receipts.is_empty() {
-            out.push(b',');
-        }
-        out.extend_from_slice(b"{\"content\":{\"user_ids\":");
-        list(out, typing, |out, user| write_string(out, user.as_str()));
-        out.extend_from_slice(b"},\"type\":\"m.typing\"}");
-    }
-    out.extend_from_slice(b"]}");
+    let receipts = (!room.receipts.is_empty()).then(|| receipt_event(&room.receipts));
+    let typing = room.typing.as_deref().map(typing_event);
+    let events: Vec<Vec<u8>> = receipts.into_iter().chain(typing).collect();
+    out.extend_from_slice(b"{\"events\":");
+    list(out, &events, |out, event| out.extend_from_slice(event));
+    out.push(b'}');
 }
 
 /// `{event: {type: {user: {ts, thread_id}}}}`. A user who has several receipts of a type on one

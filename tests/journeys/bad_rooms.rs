@@ -260,3 +260,24 @@ async fn paging_limits_are_kept_in_bounds() {
         .malformed();
     assert_eq!(huge.reply().await.status, 400);
 }
+
+#[tokio::test]
+async fn an_event_of_another_room_is_not_redacted() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let (hers, his) = (
+        alice.create_public_room().await,
+        bob.create_public_room().await,
+    );
+    let event = alice.say(&hers, "hers").await;
+    let redact = |room: &str, event: &str| {
+        let path = v3(&["rooms", room, "redact", event, "t1"]);
+        bob.put(path, json!({}))
+    };
+    redact(&his, &event).fails(400, "M_INVALID_PARAM").await;
+    let nowhere = "$q7ugZAJ0AASBaTMry82pG9jp6CNoaL0ckqEtHmDjsOo";
+    redact(&his, nowhere).fails(404, "M_NOT_FOUND").await;
+    let kept = alice.event(&hers, &event).await;
+    assert_eq!(kept["content"]["body"], "hers");
+}

@@ -214,3 +214,33 @@ async fn presence_reaches_those_who_share_a_room() {
         .await;
     assert_eq!(bad.status, 400);
 }
+
+#[tokio::test]
+async fn whoever_comes_is_heard_of_even_if_not_there() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    let offline = |who: &TestClient| who.reader().with("set_presence", "offline");
+    let (mut alices, mut bobs) = (offline(&alice), offline(&bob));
+    alices.now().await;
+    bobs.now().await;
+    bob.join(&room).await;
+    let presence_of = |sync: &Value, who: &str| {
+        let events = events(&sync["presence"]).iter();
+        let mut theirs = events.filter(|event| event["sender"] == who);
+        theirs
+            .next()
+            .map(|event| event["content"]["presence"].clone())
+    };
+    let news = bobs
+        .until("the room", |s| !joined(s, &room).is_null())
+        .await;
+    assert_eq!(presence_of(&news, alice.id()), Some(json!("offline")));
+    let news = alices.until("bob", |s| !joined(s, &room).is_null()).await;
+    assert_eq!(presence_of(&news, bob.id()), Some(json!("offline")));
+    // Once is enough.
+    alice.say(&room, "hello").await;
+    let news = bobs.until("hello", |s| !joined(s, &room).is_null()).await;
+    assert_eq!(presence_of(&news, alice.id()), None);
+}

@@ -224,3 +224,30 @@ async fn tokens_that_are_none_are_refused() {
     let call = alice.get(v3(&["rooms", &room, "messages"]));
     assert_eq!(call.malformed().reply().await.status, 400);
 }
+
+#[tokio::test]
+async fn a_page_towards_the_present_says_where_to_go_on() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let room = alice.create_public_room().await;
+    let mut sync = alice.reader();
+    let now = sync.now().await["next_batch"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
+    let one = alice.say(&room, "one").await;
+    let page = alice.messages(&room, "f", Some(&now), 10).await;
+    assert_eq!(chunk(&page), [one]);
+    let end = page["end"].as_str().expect("there may be more");
+    let nothing = alice.messages(&room, "f", Some(end), 10).await;
+    assert_eq!(nothing["chunk"], json!([]));
+    assert!(nothing.get("end").is_none(), "{nothing}");
+    let two = alice.say(&room, "two").await;
+    assert_eq!(
+        chunk(&alice.messages(&room, "f", Some(end), 10).await),
+        [two]
+    );
+    // Before the start there is nothing, and never will be.
+    let all = alice.messages(&room, "b", None, 100).await;
+    assert!(all.get("end").is_none(), "{all}");
+}

@@ -271,3 +271,22 @@ async fn lists_of_members_can_be_narrowed() {
         .fails(403, "M_FORBIDDEN")
         .await;
 }
+
+#[tokio::test]
+async fn a_join_carries_what_the_client_says_of_itself() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let carol = server.user("carol").await;
+    let room = alice.create_public_room().await;
+    let body = json!({"reason": "tea", "org.example.seat": 3, "membership": "ban",
+        "join_authorised_via_users_server": alice.id()});
+    bob.post(v3(&["rooms", &room, "join"]), body.clone()).await;
+    carol.post(v3(&["join", &room]), body).await;
+    for (who, name) in [(&bob, "bob"), (&carol, "carol")] {
+        let member = alice.membership(&room, who.id()).await;
+        let expected = json!({"membership": "join", "displayname": name, "reason": "tea",
+            "org.example.seat": 3});
+        assert_eq!(member, expected);
+    }
+}

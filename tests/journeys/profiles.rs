@@ -1,6 +1,6 @@
 //! Profiles and the user directory.
 
-use causeway_testkit::{TestClient, TestServer, v3};
+use causeway_testkit::{ServerOptions, TestClient, TestServer, v3};
 use serde_json::{Value, json};
 
 fn field(who: &TestClient, name: &str) -> String {
@@ -156,4 +156,26 @@ async fn the_directory_finds_those_one_may_know() {
     }
     let (found, limited) = search(&alice, "bob", 2).await;
     assert_eq!((found.len(), limited), (2, true));
+}
+
+#[tokio::test]
+async fn a_new_account_is_called_by_its_name() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let name = json!({"displayname": "alice"});
+    assert_eq!(alice.get(field(&alice, "displayname")).await, name);
+    alice
+        .get(field(&alice, "avatar_url"))
+        .fails(404, "M_NOT_FOUND")
+        .await;
+    let room = alice.create_public_room().await;
+    let member = alice.membership(&room, alice.id()).await;
+    assert_eq!(member["displayname"], "alice");
+
+    let options = ServerOptions::default().set("registration.name_from_localpart", "false");
+    let server = TestServer::start_with(options).await;
+    let bob = server.user("bob").await;
+    bob.get(field(&bob, "displayname"))
+        .fails(404, "M_NOT_FOUND")
+        .await;
 }

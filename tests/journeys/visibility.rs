@@ -1,6 +1,6 @@
 //! Who sees which part of a room's history.
 
-use causeway_testkit::reader::bodies;
+use causeway_testkit::reader::{bodies, ids, joined, of_state, timeline};
 use causeway_testkit::{TestClient, TestServer, v3};
 use serde_json::json;
 
@@ -105,4 +105,56 @@ async fn guests_read_what_is_open_to_the_world() {
         .post(v3(&["createRoom"]), json!({}))
         .fails(403, "M_GUEST_ACCESS_FORBIDDEN")
         .await;
+}
+
+#[tokio::test]
+async fn a_timeline_goes_on_behind_what_is_hidden() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let carol = server.user("carol").await;
+    let room = room_with(&alice, "joined").await;
+    alice.invite(&room, carol.id()).await;
+    bob.join(&room).await;
+    let seen = alice.say(&room, "seen").await;
+    let mut bobs = bob.caught_up().await;
+    bob.leave(&room).await;
+    carol.join(&room).await;
+    alice.say_many(&room, 30).await;
+    bob.join(&room).await;
+    let sync = bobs
+        .until("the room", |s| !joined(s, &room).is_null())
+        .await;
+    let shown = timeline(&sync, &room);
+    // Carol's membership is state of the room as it is now, and so no secret.
+    assert!(
+        of_state(shown, "m.room.member", carol.id()).is_some(),
+        "{shown:?}"
+    );
+    assert!(ids(shown).contains(&seen));
+    assert!(!bodies(shown).iter().any(|body| body != "seen"));
+    // An initial sync shows the same.
+    let sync = bob.reader().now().await;
+    assert!(ids(timeline(&sync, &room)).contains(&seen));
+    // From where the timeline begins one goes on without a gap.
+    let token = joined(&sync, &room)["timeline"]["prev_batch"]
+        .as_str()
+        .expect("a token");
+    let before = bob.messages(&room, "b", Some(token), 100).await;
+    let mut all = ids(before["chunk"].as_array().expect("a page"));
+    all.reverse();
+    all.extend(ids(timeline(&sync, &room)));
+    let mut everything = ids(&bob.all_messages(&room, "b", 50).await);
+    everything.reverse();
+    let state: Vec<String> = all
+        .iter()
+        .filter(|id| !everything.contains(id))
+        .cloned()
+        .collect();
+    all.retain(|id| everything.contains(id));
+    assert_eq!(all, everything);
+    assert!(
+        state.len() <= 1,
+        "only carol's membership is in one of them: {state:?}"
+    );
 }

@@ -21,6 +21,7 @@ mod background;
 pub mod devices;
 pub mod directory;
 pub mod filters;
+mod guests;
 pub mod localpart;
 pub mod login;
 pub mod moderation;

@@ -3,10 +3,11 @@
 //! A request that is sent again with a session that has done its work gets the same account, and
 //! a client may leave out in later requests of a session what it sent in the first.
 
-use causeway_store::log::AccountData;
+use causeway_store::log::{AccountData, ProfileField};
 use causeway_store::users::accounts::{self, Creation, NewAccount};
 use causeway_store::users::{registration as store, uia as uia_store};
 use causeway_store::{AppendError, Change, StoreError};
+use futures::future::try_join_all;
 use ruma::api::client::uiaa::AuthData;
 use ruma::{OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub struct RegisterWish {
     pub device: DeviceWish,
     /// Whether to log in at once is not wanted.
     pub inhibit_login: bool,
+    /// The access token of the guest whose account this is to be from now on.
+    pub guest_token: Option<Secret>,
 }
 
 /// What became of a wish to register.
@@ -64,6 +67,9 @@ pub enum RegisterError {
     /// The name is taken.
     #[error("the user name is taken")]
     Taken,
+    /// The token is not that of a guest of this name.
+    #[error("the access token is not that of a guest of this name")]
+    OtherGuest,
     /// No password was sent.
     #[error("a password is needed")]
     NoPassword,
@@ -91,6 +97,9 @@ pub enum RegisterError {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Kept {
     user_id: Option<OwnedUserId>,
+    /// The account exists, and is a guest's who wants to be one no longer.
+    #[serde(default)]
+    is_upgrade: bool,
     password_hash: Option<String>,
     device_id: Option<String>,
     device_name: Option<String>,
@@ -134,7 +143,11 @@ impl Users {
         let mut kept: Kept = first
             .and_then(|first| serde_json::from_value(first).ok())
             .unwrap_or_default();
-        if let Some(name) = &wish.username {
+        if let Some(token) = wish.guest_token {
+            let guest = self.guest_of(&token, wish.username.as_deref()).await?;
+            kept.user_id = Some(guest);
+            kept.is_upgrade = true;
+        } else if let Some(name) = wish.username.as_deref().filter(|_| !kept.is_upgrade) {
             let user_id = new_user_id(name, self.server_name())?;
             if accounts::find(self.store(), user_id.as_str())
                 .await?
@@ -197,7 +210,11 @@ impl Users {
             registration_token: token,
             ..Opening::default()
         };
-        let user_id = self.create_account(account).await?;
+        let user_id = if kept.is_upgrade {
+            self.upgrade_guest(account).await?
+        } else {
+            self.create_account(account).await?
+        };
         if let Some(session) = &passed.session_id {
             let outcome = json!({ "registered": user_id });
             uia_store::set_outcome(self.store(), session, &outcome).await?;
@@ -222,29 +239,6 @@ impl Users {
             Some(self.begin_session(&user_id, device).await?)
         };
         Ok(Registered::Done { user_id, login })
-    }
-
-    /// Lets a guest in.
-    ///
-    /// # Errors
-    /// [`RegisterError::Closed`] where guests are not let in.
-    pub async fn register_guest(
-        &self,
-        display_name: Option<String>,
-    ) -> Result<LoggedIn, RegisterError> {
-        if !self.settings().registration.guests {
-            return Err(RegisterError::Closed);
-        }
-        let account = Opening {
-            is_guest: true,
-            ..Opening::default()
-        };
-        let user_id = self.create_account(account).await?;
-        let device = DeviceWish {
-            display_name,
-            ..DeviceWish::default()
-        };
-        Ok(self.begin_session(&user_id, device).await?)
     }
 
     /// Whether a name could be registered now.
@@ -285,7 +279,7 @@ impl Users {
             };
             match accounts::create(self.store(), account, self.now_ms()).await? {
                 Creation::Created => {
-                    self.write_default_rules(&user_id).await?;
+                    self.furnish(&user_id).await?;
                     return Ok(user_id);
                 }
                 Creation::TokenSpent => return Err(RegisterError::TokenSpent),
@@ -296,15 +290,24 @@ impl Users {
         Err(RegisterError::Taken)
     }
 
-    /// Sync shows the push rules like any account data, so they must stand there from the start.
-    async fn write_default_rules(&self, user_id: &UserId) -> Result<(), AppendError> {
-        let data = AccountData {
+    /// Writes what an account has from the start: push rules, which sync shows like any account
+    /// data, and perhaps a name.
+    async fn furnish(&self, user_id: &UserId) -> Result<(), AppendError> {
+        let rules = Change::AccountData(AccountData {
             user: user_id.to_owned(),
             room: None,
             event_type: "m.push_rules".to_owned(),
             content: default_rules(user_id),
-        };
-        self.log().append(Change::AccountData(data)).await?;
+        });
+        let name = self.settings().registration.name_from_localpart.then(|| {
+            Change::Profile(ProfileField {
+                user: user_id.to_owned(),
+                field: "displayname".to_owned(),
+                value: Some(user_id.localpart().into()),
+            })
+        });
+        let changes = std::iter::once(rules).chain(name);
+        try_join_all(changes.map(|change| self.log().append(change))).await?;
         Ok(())
     }
 }

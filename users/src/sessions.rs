@@ -141,15 +141,8 @@ impl Users {
     /// # Errors
     /// [`TokenError::Unknown`] or [`TokenError::Expired`] if it has none.
     pub async fn authenticate(&self, token: &str, ip: IpAddr) -> Result<Session, TokenError> {
-        let hash = hash_token(token).ok_or(TokenError::Unknown)?;
         let now_ms = self.now_ms();
-        let cached = match self.0.sessions.0.get(&hash) {
-            Some(cached) if cached.trusted_until > now_ms => cached,
-            _ => self.look_up(hash, now_ms).await?,
-        };
-        if cached.expires_at.is_some_and(|at| at <= now_ms) {
-            return Err(TokenError::Expired);
-        }
+        let cached = self.cached_session(token, now_ms).await?;
         let seen_at = cached.seen_at.load(Ordering::Relaxed);
         if now_ms >= seen_at.saturating_add(SEEN_EVERY_MS) {
             cached.seen_at.store(now_ms, Ordering::Relaxed);
@@ -161,6 +154,24 @@ impl Users {
             );
         }
         Ok(cached.session.clone())
+    }
+
+    /// The session of an access token that stands in a body; its device is not seen by that.
+    pub(crate) async fn session_of(&self, token: &str) -> Result<Session, TokenError> {
+        let cached = self.cached_session(token, self.now_ms()).await?;
+        Ok(cached.session.clone())
+    }
+
+    async fn cached_session(&self, token: &str, now_ms: u64) -> Result<Arc<Cached>, TokenError> {
+        let hash = hash_token(token).ok_or(TokenError::Unknown)?;
+        let cached = match self.0.sessions.0.get(&hash) {
+            Some(cached) if cached.trusted_until > now_ms => cached,
+            _ => self.look_up(hash, now_ms).await?,
+        };
+        if cached.expires_at.is_some_and(|at| at <= now_ms) {
+            return Err(TokenError::Expired);
+        }
+        Ok(cached)
     }
 
     async fn look_up(&self, hash: TokenHash, now_ms: u64) -> Result<Arc<Cached>, TokenError> {

@@ -37,6 +37,8 @@ pub struct RegistrationSettings {
     pub require_token: bool,
     /// Whether guests may come in.
     pub guests: bool,
+    /// Whether a new account shows its localpart as its display name.
+    pub name_from_localpart: bool,
     /// The secret of the administrators' own way.
     pub shared_secret: Option<Secret>,
     /// Documents to agree to.
@@ -66,6 +68,7 @@ impl UsersSettings {
             registration: RegistrationSettings {
                 open: true,
                 guests: true,
+                name_from_localpart: true,
                 ..Default::default()
             },
             password_login: true,

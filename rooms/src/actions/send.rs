@@ -2,7 +2,7 @@
 
 use causeway_store::StoreError;
 use causeway_store::log::SentBy;
-use causeway_store::rooms::{find_event, find_transaction};
+use causeway_store::rooms::{find_event, find_room_of_event, find_transaction};
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -64,6 +64,9 @@ pub enum SendError {
     /// cannot be guessed.
     #[error("You are not in this room")]
     NotInRoom,
+    /// The event that is to be taken away is in another room.
+    #[error("This event is in another room")]
+    OtherRoom,
     /// The sender has annotated the event like this already.
     #[error("You have sent this reaction already")]
     DuplicateAnnotation,
@@ -173,9 +176,13 @@ impl Rooms {
         redact: &Redact,
         sent_by: Option<SentBy>,
     ) -> Result<OwnedEventId, SendError> {
-        let row = find_event(self.store(), head.room(), &redact.target)
-            .await?
-            .ok_or(WriteError::NoSuchEvent)?;
+        let Some(row) = find_event(self.store(), head.room(), &redact.target).await? else {
+            let elsewhere = find_room_of_event(self.store(), &redact.target).await?;
+            return Err(match elsewhere {
+                Some(_) => SendError::OtherRoom,
+                None => WriteError::NoSuchEvent.into(),
+            });
+        };
         let target = stored(head.version(), head.room(), &row.event_id, row.json)?;
         if NOT_REDACTABLE.contains(&target.event_type()) && target.state_key().is_some() {
             return Err(forbidden("This event cannot be redacted").into());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use causeway_store::rooms::find_room_of_event;
 use causeway_store::timeline::{
     Direction, PageQuery, RoomToken, entries_at, find_row, find_rows_by_nid, near_time, page,
 };
@@ -38,7 +39,8 @@ pub struct MessagesQuery<'a> {
 pub struct Chunk {
     /// Where the page begins.
     pub start: RoomToken,
-    /// Where the next one begins; `None` at the end.
+    /// Where the next one begins; `None` at the start of the room, and at its end once nothing
+    /// has come there.
     pub end: Option<RoomToken>,
     /// The events, as JSON.
     pub events: Vec<String>,
@@ -142,6 +144,11 @@ impl Reader {
         } else {
             page.rows.first()
         };
+        // Towards the present there is more as soon as somebody says something.
+        let last = page.rows.last().and_then(|row| row.place);
+        let more_to_come = last
+            .filter(|_| !is_backward && to.is_none() && room.end().is_none())
+            .map(RoomToken::after);
         let state = match oldest {
             Some(oldest) if query.filter.lazy_load_members => {
                 self.members_of(&room, oldest.state, &shown).await?
@@ -156,7 +163,7 @@ impl Reader {
         };
         Ok(Chunk {
             start,
-            end: page.next,
+            end: page.next.or(more_to_come),
             events: shown.into_iter().map(|shown| shown.json).collect(),
             state,
         })
@@ -198,6 +205,23 @@ impl Reader {
     ) -> Result<String, ReadError> {
         let room = self.enter(room_id, asker).await?;
         Ok(self.visible_event(&room, event_id, asker).await?.json)
+    }
+
+    /// One event, of whichever room (client-server, `GET /events/{eventId}`).
+    ///
+    /// # Errors
+    /// [`ReadError::EventNotFound`] if it is not there or not for this user.
+    pub async fn event_anywhere(
+        &self,
+        event_id: &EventId,
+        asker: &Asker,
+    ) -> Result<String, ReadError> {
+        let room_id = find_room_of_event(&self.store, event_id).await?;
+        let room_id = room_id.ok_or(ReadError::EventNotFound)?;
+        match self.event(&room_id, event_id, asker).await {
+            Err(ReadError::Forbidden) => Err(ReadError::EventNotFound),
+            found => found,
+        }
     }
 
     /// An event of a room that has been entered.

@@ -4,6 +4,7 @@
 //! room is to the user ([`Reader::enter`]), once for the events, once for the states at them,
 //! once for what relates to them. Start reading at [`Reader`], then `show.rs`.
 
+mod between;
 mod context;
 mod directory;
 mod enter;
@@ -21,6 +22,7 @@ mod summary;
 use causeway_store::{Clock, Store};
 use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 
+pub use between::Between;
 pub use context::Context;
 pub use directory::{PublicRooms, PublicRoomsQuery};
 pub use enter::Room;

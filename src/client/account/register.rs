@@ -7,17 +7,24 @@ use causeway_users::sessions::{DeviceWish, LoggedIn};
 use ruma::UserId;
 use ruma::api::client::account::register::RegistrationKind;
 use ruma::api::client::account::register::v3::Request;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::client::error::ApiError;
-use crate::client::extract::Ruma;
+use crate::client::extract::RumaAnd;
+
+/// What a guest adds who wants a full account (client-server, "Guest access").
+#[derive(Deserialize)]
+pub struct Upgrade {
+    guest_access_token: Option<String>,
+}
 
 /// `POST /_matrix/client/v3/register`
 ///
 /// The answer is not ruma's, which would write `device_id: null` for `inhibit_login`.
 pub async fn register(
     State(users): State<Users>,
-    Ruma(request): Ruma<Request>,
+    RumaAnd(request, upgrade): RumaAnd<Request, Upgrade>,
 ) -> Result<Json<Value>, ApiError> {
     match request.kind {
         RegistrationKind::User => {}
@@ -42,6 +49,7 @@ pub async fn register(
             refresh_token: request.refresh_token,
         },
         inhibit_login: request.inhibit_login,
+        guest_token: upgrade.guest_access_token.map(Secret::new),
     };
     match users.register(wish, request.auth.as_ref()).await? {
         Registered::Done { user_id, login } => Ok(Json(answer(&user_id, login.as_ref()))),

@@ -49,6 +49,7 @@ impl From<SendError> for ApiError {
         let message = error.to_string();
         match error {
             SendError::NotInRoom => Self::forbidden(message),
+            SendError::OtherRoom => Self::invalid_param(message),
             SendError::DuplicateAnnotation => {
                 Self::new(StatusCode::BAD_REQUEST, "M_DUPLICATE_ANNOTATION", message)
             }

@@ -108,6 +108,9 @@ impl From<RegisterError> for ApiError {
             RegisterError::Closed => Self::forbidden("Registration is not open here"),
             RegisterError::Localpart(error) => error.into(),
             RegisterError::Taken => bad("M_USER_IN_USE", "This user name is taken"),
+            RegisterError::OtherGuest => {
+                Self::forbidden("guest_access_token is not that of a guest with this username")
+            }
             RegisterError::NoPassword => Self::missing_param("A password is needed"),
             RegisterError::TokenSpent => Self::forbidden("The registration token has no uses left"),
             RegisterError::Password(error) => error.into(),

@@ -1,11 +1,14 @@
 use axum::Json;
 use axum::extract::State;
+use causeway_rooms::read::Reader;
 use causeway_sync::{Filter, Sync};
+use ruma::OwnedRoomId;
 use ruma::api::client::filter::FilterDefinition;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{of_room, rooms_of, sync_as_value, take_events};
+use super::peek::{Stream, events_of_room};
+use super::{of_room, present_person, rooms_of, sync_as_value, take_events};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::parameters::InQuery;
@@ -18,15 +21,33 @@ const MAX_EVENTS_PER_ROOM: u32 = 1000;
 pub struct Parameters {
     from: Option<String>,
     timeout: Option<u64>,
+    room_id: Option<OwnedRoomId>,
+    /// How many events. The specification has it no longer and nothing is cut short by it, but a
+    /// client that sends nonsense is told so.
+    #[serde(rename = "limit")]
+    _limit: Option<u32>,
 }
 
-/// `GET /_matrix/client/v3/events`: what happens in the caller's rooms, in one list. Without
-/// `from` it starts now.
+/// `GET /_matrix/client/v3/events`: what happens in the caller's rooms, in one list, or in one
+/// room that the caller may look into. Without `from` it starts now.
 pub async fn events(
     State(sync): State<Sync>,
+    State(reader): State<Reader>,
     session: Session,
     InQuery(parameters): InQuery<Parameters>,
 ) -> Result<Json<Value>, ApiError> {
+    if let Some(room_id) = parameters.room_id {
+        let stream = Stream {
+            room_id,
+            from: parameters.from,
+            timeout_ms: parameters.timeout.unwrap_or(0),
+        };
+        return events_of_room(&sync, &reader, session, stream).await;
+    }
+    if session.is_guest {
+        // Guests are let in to look into rooms (client-server, "Guest access").
+        return Err(ApiError::guest_forbidden());
+    }
     let Some(from) = parameters.from else {
         let nothing = Filter::new(FilterDefinition::ignore_all());
         let answer = sync_as_value(&sync, session, None, nothing, 0).await?;
@@ -39,7 +60,8 @@ pub async fn events(
     definition.room.timeline.limit = Some(MAX_EVENTS_PER_ROOM.into());
     let filter = Filter::new(definition);
     let mut answer = sync_as_value(&sync, session, Some(&from), filter, timeout_ms).await?;
-    let mut chunk = take_events(&mut answer["presence"]);
+    let presence = take_events(&mut answer["presence"]);
+    let mut chunk: Vec<Value> = presence.into_iter().map(present_person).collect();
     chunk.extend(take_events(&mut answer["account_data"]));
     for kind in ["join", "leave"] {
         for (room_id, mut room) in rooms_of(&mut answer, kind) {

@@ -5,7 +5,7 @@ use ruma::api::client::filter::FilterDefinition;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{of_room, rooms_of, sync_as_value, take_events};
+use super::{of_room, present_person, rooms_of, sync_as_value, take_events};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::parameters::InQuery;
@@ -54,10 +54,14 @@ pub async fn initial_sync(
             "room_id": room_id, "membership": "invite", "inviter": own["sender"], "invite": own,
         }));
     }
+    let presence = take_events(&mut answer["presence"]).into_iter();
+    let mut account_data = take_events(&mut answer["account_data"]);
+    // Rules that nobody has made are none of the user's data; they have endpoints of their own.
+    account_data.retain(|event| event["type"] != "m.push_rules");
     Ok(Json(json!({
         "end": end,
-        "presence": take_events(&mut answer["presence"]),
-        "account_data": take_events(&mut answer["account_data"]),
+        "presence": presence.map(present_person).collect::<Vec<_>>(),
+        "account_data": account_data,
         "receipts": receipts,
         "rooms": rooms,
     })))

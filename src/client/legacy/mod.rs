@@ -1,10 +1,13 @@
 //! Endpoints of the first clients, which the specification has deprecated and some programs still
 //! call. They are made of what their successors answer.
 
+mod event;
 mod events;
 mod initial_sync;
+mod peek;
 mod send;
 
+pub use event::event;
 pub use events::events;
 pub use initial_sync::initial_sync;
 pub use send::send;
@@ -47,10 +50,20 @@ fn take_events(value: &mut Value) -> Vec<Value> {
     }
 }
 
-/// The same events with the id of their room.
-fn of_room(room_id: &str, events: Vec<Value>) -> impl Iterator<Item = Value> {
+/// `m.presence` as the first clients read it: with the user in the content.
+pub fn present_person(mut event: Value) -> Value {
+    event["content"]["user_id"] = event["sender"].clone();
+    event
+}
+
+/// The same events as the first clients read them: with the id of their room, and with the sender
+/// as `user_id`.
+pub fn of_room(room_id: &str, events: Vec<Value>) -> impl Iterator<Item = Value> {
     events.into_iter().map(move |mut event| {
         event["room_id"] = room_id.into();
+        if event["sender"].is_string() {
+            event["user_id"] = event["sender"].clone();
+        }
         event
     })
 }

@@ -2,16 +2,17 @@ use axum::extract::State;
 use causeway_rooms::Rooms;
 use causeway_rooms::actions::Join;
 use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
+use serde_json::{Map, Value};
 
 use crate::client::answer::Answer;
 use crate::client::error::ApiError;
-use crate::client::extract::{Ruma, Session};
+use crate::client::extract::{RumaAnd, Session};
 
 /// `POST /_matrix/client/v3/join/{roomIdOrAlias}`.
 pub async fn join(
     State(rooms): State<Rooms>,
     session: Session,
-    Ruma(request): Ruma<Request>,
+    RumaAnd(request, content): RumaAnd<Request, Map<String, Value>>,
 ) -> Result<Answer<Response>, ApiError> {
     let room = rooms.resolve(&request.room_id_or_alias).await?;
     let room_id = rooms
@@ -19,7 +20,7 @@ pub async fn join(
             room,
             user: session.user_id,
             is_guest: session.is_guest,
-            reason: request.reason,
+            content,
         })
         .await?;
     Ok(Answer(Response::new(room_id)))

@@ -1,6 +1,6 @@
 //! Single events.
 
-use ruma::EventId;
+use ruma::{EventId, OwnedRoomId};
 
 use crate::ids::{EventNid, KeyNid, RoomNid, RoomPlace, StateRef};
 use crate::meter::timed;
@@ -94,6 +94,32 @@ pub async fn find_events(
     )
     .await?;
     Ok(rows.into_iter().map(EventRow::from).collect())
+}
+
+/// The room that an event is in, where nobody said which one.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn find_room_of_event(
+    store: &Store,
+    event_id: &EventId,
+) -> Result<Option<OwnedRoomId>, StoreError> {
+    let room = timed(
+        sqlx::query_scalar!(
+            "SELECT r.room_id FROM events e JOIN rooms r ON r.room_nid = e.room_nid
+             WHERE e.event_id = $1 LIMIT 1",
+            event_id.as_str(),
+        )
+        .fetch_optional(store.pool()),
+    )
+    .await?;
+    room.map(|room| {
+        OwnedRoomId::try_from(room.as_str()).map_err(|_| StoreError::Corrupt {
+            table: "rooms",
+            id: room,
+        })
+    })
+    .transpose()
 }
 
 /// Events of a room by their numbers, in no order.

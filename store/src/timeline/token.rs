@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::ids::RoomPlace;
+use crate::ids::{Position, RoomPlace};
 
 /// A gap in a room's order: just before a place. `from`, `to`, `start`, `end` and `prev_batch`.
 ///
@@ -29,6 +29,14 @@ impl RoomToken {
         anchor: i64::MAX,
         offset: 0,
     });
+
+    /// The gap after all that was written up to a position of the log.
+    pub fn after_position(position: Position) -> Self {
+        Self(RoomPlace {
+            anchor: position.0.saturating_add(1),
+            offset: i32::MIN,
+        })
+    }
 
     /// The gap before the event at `place`.
     pub fn before(place: RoomPlace) -> Self {
@@ -57,11 +65,7 @@ impl FromStr for RoomToken {
         if let Some(rest) = text.strip_prefix('s') {
             let position = rest.split('_').next().unwrap_or_default();
             let position: i64 = position.parse().map_err(|_| BadToken)?;
-            let anchor = position.checked_add(1).ok_or(BadToken)?;
-            return Ok(Self(RoomPlace {
-                anchor,
-                offset: i32::MIN,
-            }));
+            return Ok(Self::after_position(Position(position)));
         }
         let (anchor, offset) = text
             .strip_prefix('t')

@@ -63,21 +63,8 @@ pub async fn create(
     now_ms: u64,
 ) -> Result<Creation, StoreError> {
     let mut tx = store.pool().begin().await?;
-    if let Some(token) = account.registration_token {
-        let paid = meter::timed(
-            sqlx::query!(
-                "UPDATE registration_tokens SET completed = completed + 1
-                 WHERE token = $1 AND (uses_allowed IS NULL OR completed < uses_allowed)
-                   AND (expires_at IS NULL OR expires_at > $2)",
-                token,
-                db_ms(now_ms),
-            )
-            .execute(&mut *tx),
-        )
-        .await?;
-        if paid.rows_affected() == 0 {
-            return Ok(Creation::TokenSpent);
-        }
+    if !pay(&mut tx, account.registration_token, now_ms).await? {
+        return Ok(Creation::TokenSpent);
     }
     let made = meter::timed(
         sqlx::query!(
@@ -97,6 +84,72 @@ pub async fn create(
     }
     meter::timed(tx.commit()).await?;
     Ok(Creation::Created)
+}
+
+/// A guest's account that is to become a full one.
+#[derive(Clone, Copy)]
+pub struct GuestUpgrade<'a> {
+    /// `@localpart:server`
+    pub user_id: &'a str,
+    /// Argon2id in PHC form.
+    pub password_hash: &'a str,
+    /// A token with limited uses that pays for it.
+    pub registration_token: Option<&'a str>,
+}
+
+/// Makes a guest's account a full one and, in the same transaction, takes one use of the
+/// registration token. [`Creation::Taken`] if it is no open account of a guest.
+///
+/// # Errors
+/// The database's.
+pub async fn upgrade_guest(
+    store: &Store,
+    upgrade: GuestUpgrade<'_>,
+    now_ms: u64,
+) -> Result<Creation, StoreError> {
+    let mut tx = store.pool().begin().await?;
+    if !pay(&mut tx, upgrade.registration_token, now_ms).await? {
+        return Ok(Creation::TokenSpent);
+    }
+    let changed = meter::timed(
+        sqlx::query!(
+            "UPDATE accounts SET kind = 0, password_hash = $2
+             WHERE user_id = $1 AND kind = 1 AND deactivated_at IS NULL",
+            upgrade.user_id,
+            upgrade.password_hash,
+        )
+        .execute(&mut *tx),
+    )
+    .await?;
+    if changed.rows_affected() == 0 {
+        return Ok(Creation::Taken);
+    }
+    meter::timed(tx.commit()).await?;
+    Ok(Creation::Created)
+}
+
+/// Takes one use of a registration token, if there is one to be paid with; `false` if it has none
+/// left.
+async fn pay(
+    tx: &mut sqlx::PgTransaction<'_>,
+    token: Option<&str>,
+    now_ms: u64,
+) -> Result<bool, StoreError> {
+    let Some(token) = token else {
+        return Ok(true);
+    };
+    let paid = meter::timed(
+        sqlx::query!(
+            "UPDATE registration_tokens SET completed = completed + 1
+             WHERE token = $1 AND (uses_allowed IS NULL OR completed < uses_allowed)
+               AND (expires_at IS NULL OR expires_at > $2)",
+            token,
+            db_ms(now_ms),
+        )
+        .execute(&mut **tx),
+    )
+    .await?;
+    Ok(paid.rows_affected() > 0)
 }
 
 /// The account of that name, closed ones included.

@@ -66,6 +66,7 @@ impl Hub {
             let Some(room) = self.rooms.get(&nid) else {
                 continue;
             };
+            room.wake_observers();
             for user_id in &room.online {
                 if let Some(user) = self.users.get_mut(user_id) {
                     user.note_room(position, nid);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use causeway_store::RoomNid;
 use ruma::OwnedUserId;
 
-use super::Hub;
+use super::{Hub, HubRoom};
 use crate::limits::{
     MAX_PRESENCE, MAX_PRESENCE_ROOM, MAX_TYPING, OFFLINE_AFTER_MS, UNLOAD_AFTER_MS,
 };
@@ -18,6 +18,8 @@ pub(crate) struct Typing {
     users: Vec<(OwnedUserId, u64)>,
     /// When nobody has typed for a while the room is dropped.
     changed_ms: u64,
+    /// The number of the last change.
+    pub changed: u64,
 }
 
 /// What somebody is told besides the log.
@@ -33,6 +35,8 @@ pub(crate) enum EphemeralNews {
 #[derive(Debug)]
 pub(crate) struct KnownPresence {
     pub presence: Presence,
+    /// The number of the last change.
+    pub changed: u64,
     pub is_stored: bool,
 }
 
@@ -92,9 +96,13 @@ impl Hub {
 
     fn tell_typing(&mut self, nid: RoomNid) {
         self.ephemeral += 1;
+        if let Some(typing) = self.typing.get_mut(&nid) {
+            typing.changed = self.ephemeral;
+        }
         let Some(room) = self.rooms.get(&nid) else {
             return;
         };
+        room.wake_observers();
         for user in &room.online {
             if let Some(user) = self.users.get_mut(user) {
                 user.note_ephemeral(self.ephemeral, EphemeralNews::Typing(nid));
@@ -139,6 +147,7 @@ impl Hub {
                     status_msg: None,
                     last_active_ms: now_ms,
                 },
+                changed: 0,
                 is_stored: true,
             });
         if state == State::Online {
@@ -169,23 +178,35 @@ impl Hub {
     pub(crate) fn spread_presence(&mut self) {
         for changed in std::mem::take(&mut self.presence_changed) {
             self.ephemeral += 1;
+            if let Some(known) = self.presence.get_mut(&changed) {
+                known.changed = self.ephemeral;
+            }
             for reader in self.acquaintances(&changed) {
                 if let Some(user) = self.users.get_mut(&reader) {
                     user.note_ephemeral(self.ephemeral, EphemeralNews::Presence(changed.clone()));
                     user.wake();
                 }
             }
+            for room in self.small_rooms_of(&changed) {
+                room.wake_observers();
+            }
         }
+    }
+
+    /// Rooms of a user that presence spreads through.
+    fn small_rooms_of(&self, user_id: &OwnedUserId) -> impl Iterator<Item = &HubRoom> {
+        let user = self.users.get(user_id).into_iter();
+        let rooms = user.flat_map(|user| user.rooms.keys());
+        rooms
+            .filter_map(|room| self.rooms.get(room))
+            .filter(|room| room.online.len() <= MAX_PRESENCE_ROOM)
     }
 
     /// Those online who share a room with a user, and the user. Very large rooms do not count.
     fn acquaintances(&self, user_id: &OwnedUserId) -> HashSet<OwnedUserId> {
         let mut found = HashSet::from([user_id.clone()]);
-        if let Some(user) = self.users.get(user_id) {
-            let rooms = user.rooms.keys().filter_map(|room| self.rooms.get(room));
-            for room in rooms.filter(|room| room.online.len() <= MAX_PRESENCE_ROOM) {
-                found.extend(room.online.iter().cloned());
-            }
+        for room in self.small_rooms_of(user_id) {
+            found.extend(room.online.iter().cloned());
         }
         found
     }
@@ -198,6 +219,28 @@ impl Hub {
             .filter(|shown| shown.presence.state != State::Offline)
             .take(MAX_PRESENCE)
             .collect()
+    }
+
+    /// The presence of those online in rooms that somebody has just come into.
+    pub(crate) fn presence_in(&self, rooms: &[RoomNid], user: &OwnedUserId) -> Vec<Shown> {
+        let rooms = rooms.iter().filter_map(|room| self.rooms.get(room));
+        let small = rooms.filter(|room| room.online.len() <= MAX_PRESENCE_ROOM);
+        let met: HashSet<&OwnedUserId> = small.flat_map(|room| &room.online).collect();
+        let others = met.into_iter().filter(|met| *met != user);
+        others
+            .filter_map(|met| self.newcomers_presence(met))
+            .take(MAX_PRESENCE)
+            .collect()
+    }
+
+    /// The presence of somebody who has not been heard of before: also that they are offline.
+    pub(crate) fn newcomers_presence(&self, user: &OwnedUserId) -> Option<Shown> {
+        self.shown_presence(user).or_else(|| {
+            self.users.contains_key(user).then(|| Shown {
+                user: user.clone(),
+                presence: Presence::UNKNOWN,
+            })
+        })
     }
 
     /// The presence of one user.

@@ -10,7 +10,7 @@ use ruma::{DeviceId, OwnedRoomId, OwnedUserId};
 use super::user::Own;
 use super::{DeviceNews, EphemeralNews, Hub, HubRoom, HubUser, RingItem, RoomSummary};
 use crate::event::RoomEvent;
-use crate::presence::{Shown as ShownPresence, State};
+use crate::presence::Shown as ShownPresence;
 use crate::token::Token;
 
 /// What memory has to say about the time since a token.
@@ -230,13 +230,12 @@ impl Hub {
         }
     }
 
-    /// Those who came and are there: the user has not heard of them yet.
+    /// Those who came: the user has not heard of them yet.
     fn add_newcomers(&self, news: &mut News) {
         for who in &news.came {
             let known = news.presence.iter().any(|shown| shown.user == *who);
-            let shown = self.shown_presence(who).filter(|_| !known);
-            let there = shown.filter(|shown| shown.presence.state != State::Offline);
-            news.presence.extend(there);
+            news.presence
+                .extend(self.newcomers_presence(who).filter(|_| !known));
         }
     }
 

@@ -7,6 +7,7 @@
 mod apply;
 mod ephemeral;
 mod look;
+mod outside;
 mod room;
 mod user;
 
@@ -18,6 +19,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 pub(crate) use self::apply::Prefetched;
 pub(crate) use self::ephemeral::{EphemeralNews, KnownPresence, Typing};
 pub(crate) use self::look::{Look, Looker, News, RoomNews};
+pub(crate) use self::outside::RoomLook;
 pub(crate) use self::room::{DeviceNews, HubRoom, RingItem, RoomSummary};
 pub(crate) use self::user::{HubUser, Waiter};
 use crate::limits::{MAX_RING_BYTES, MAX_WAITERS};
@@ -131,7 +133,14 @@ impl Hub {
             return;
         };
         room.online.remove(user);
-        if room.online.is_empty() {
+        self.drop_unused(nid);
+    }
+
+    /// Keeps a room no longer that nobody needs.
+    fn drop_unused(&mut self, nid: RoomNid) {
+        if let Some(room) = self.rooms.get(&nid)
+            && room.is_unused()
+        {
             self.ring_bytes = self.ring_bytes.saturating_sub(room.bytes());
             self.room_ids.remove(&room.room_id);
             self.rooms.remove(&nid);
@@ -140,12 +149,17 @@ impl Hub {
 
     /// Puts a user among a room's online members.
     pub(crate) fn take_online(&mut self, nid: RoomNid, room_id: &OwnedRoomId, user: &OwnedUserId) {
+        let room = self.kept_room(nid, room_id);
+        room.online.insert(user.clone());
+    }
+
+    /// A room, which is kept from now on if it was not.
+    fn kept_room(&mut self, nid: RoomNid, room_id: &OwnedRoomId) -> &mut HubRoom {
         let position = self.position;
-        let room = self.rooms.entry(nid).or_insert_with(|| {
+        self.rooms.entry(nid).or_insert_with(|| {
             self.room_ids.insert(room_id.clone(), nid);
             HubRoom::new(room_id.clone(), position)
-        });
-        room.online.insert(user.clone());
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A room in the hub: its online members and the ring of what happened lately.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,17 +8,20 @@ use causeway_store::RoomNid;
 use causeway_store::log::Receipt;
 use ruma::{EventId, OwnedRoomId, OwnedUserId, UserId};
 
+use super::Waiter;
 use crate::event::RoomEvent;
-use crate::limits::{MAX_RING_ENTRIES, MAX_ROOM_MEMBERS};
+use crate::limits::{MAX_OBSERVERS, MAX_RING_ENTRIES, MAX_ROOM_MEMBERS};
 
 /// Bytes that an entry takes besides its event.
 const ENTRY_BYTES: usize = 128;
 
-/// A room that somebody who is online is in.
+/// A room that somebody who is online is in, or looks into.
 #[derive(Debug)]
 pub(crate) struct HubRoom {
     pub room_id: OwnedRoomId,
     pub online: HashSet<OwnedUserId>,
+    /// Requests of those who look into the room from outside.
+    observers: BTreeMap<u64, Arc<Waiter>>,
     ring: VecDeque<RingEntry>,
     /// The ring has everything after this position.
     pub floor: i64,
@@ -79,6 +82,7 @@ impl HubRoom {
         Self {
             room_id,
             online: HashSet::new(),
+            observers: BTreeMap::new(),
             ring: VecDeque::new(),
             floor: position,
             last: 0,
@@ -86,6 +90,32 @@ impl HubRoom {
             members: HashMap::new(),
             summary: None,
         }
+    }
+
+    /// Whether nobody needs the room here.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.online.is_empty() && self.observers.is_empty()
+    }
+
+    /// A request waits for what happens in the room.
+    pub(crate) fn observe(&mut self, id: u64, waiter: Arc<Waiter>) {
+        self.observers.insert(id, waiter);
+        if self.observers.len() > MAX_OBSERVERS
+            && let Some((_, oldest)) = self.observers.pop_first()
+        {
+            oldest.give_up();
+        }
+    }
+
+    /// A request waits no longer.
+    pub(crate) fn stop_observing(&mut self, id: u64) {
+        self.observers.remove(&id);
+    }
+
+    /// Wakes those who look into the room from outside.
+    pub(crate) fn wake_observers(&self) {
+        let waiters = self.observers.values();
+        waiters.for_each(|waiter| waiter.notify.notify_one());
     }
 
     /// Bytes in the ring.

@@ -64,12 +64,21 @@ pub(crate) async fn read(
         snapshot.position(),
     );
     let mut ephemeral = ephemeral;
-    if rooms
+    let new = rooms
         .iter()
-        .any(|plan| plan.kind == Kind::Joined && plan.is_new)
-    {
-        // Those in a new room have not been heard of.
-        ephemeral.presence = inner.hub.lock().all_presence(&request.user_id);
+        .filter(|plan| plan.kind == Kind::Joined && plan.is_new);
+    let new: Vec<RoomNid> = new.map(|plan| plan.row.room).collect();
+    if !new.is_empty() {
+        let hub = inner.hub.lock();
+        if since.is_none() {
+            ephemeral.presence = hub.all_presence(&request.user_id);
+        } else {
+            // Those in a new room have not been heard of.
+            let met = hub.presence_in(&new, &request.user_id);
+            let heard = std::mem::take(&mut ephemeral.presence).into_iter();
+            let others = heard.filter(|heard| !met.iter().any(|met| met.user == heard.user));
+            ephemeral.presence = others.chain(met.iter().cloned()).collect();
+        }
     }
     let mut reading = Reading {
         inner,

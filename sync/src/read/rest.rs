@@ -9,7 +9,7 @@ use ruma::OwnedUserId;
 
 use super::plan::{Kind, RoomPlan};
 use super::{Reading, ShownRooms};
-use crate::answer::{Answer, ShownReceipt, StrippedRoom};
+use crate::answer::{Answer, StrippedRoom};
 use crate::delta::limited;
 use crate::engine::SyncError;
 use crate::event::{RoomEvent, read as read_event};
@@ -64,13 +64,7 @@ pub(super) async fn read_rooms(
     let reader = reading.request.user_id.as_str();
     for row in queries::receipts(&mut reading.snapshot, &wanted, reader).await? {
         if let Some(room) = shown.get_mut(&row.room) {
-            room.receipts.push(ShownReceipt {
-                event_id: row.event_id.into(),
-                receipt_type: row.receipt_type.into(),
-                user: row.user.into(),
-                thread_id: row.thread_id.into(),
-                ts_ms: row.ts_ms,
-            });
+            room.receipts.push(row.into());
         }
     }
     Ok(())

@@ -17,8 +17,10 @@ use crate::answer::JoinedRoom;
 use crate::engine::SyncError;
 use crate::event::{RoomEvent, Shown, read as read_event};
 use crate::filter::{Filter, like};
+use crate::limits::LOOK_BEHIND_EVENTS;
 
-/// Reads the timelines of all rooms that have one.
+/// Reads the timelines of all rooms that have one. Where events are hidden from the reader, there
+/// may be others behind them that are not: those rooms are looked at once more, further back.
 pub(super) async fn read(reading: &mut Reading<'_>) -> Result<ShownRooms, SyncError> {
     let filter = &*reading.request.filter;
     let limit = filter.timeline_limit();
@@ -31,21 +33,60 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<ShownRooms, SyncEr
             until: plan.until,
         })
         .collect();
-    let wish = timeline_filter(filter, limit, &reading.ephemeral.ignored);
-    let rows = queries::timelines(&mut reading.snapshot, &ranges, &wish).await?;
+    let mut shown = ShownRooms::new();
+    let behind = look(reading, &ranges, limit, &mut shown).await?;
+    if !behind.is_empty() {
+        let further = ranges.into_iter().filter(|at| behind.contains(&at.room));
+        let further: Vec<TimelineRange> = further.collect();
+        let looked = limit.max(LOOK_BEHIND_EVENTS);
+        look(reading, &further, looked, &mut shown).await?;
+    }
+    for plan in with_timeline(&reading.rooms) {
+        let (room, id) = (plan.row.room, &plan.row.room_id);
+        shown.entry(room).or_insert_with(|| {
+            let mut nothing = JoinedRoom::new(room, id.clone(), end_of(plan));
+            nothing.is_new = plan.is_new;
+            nothing.limited = is_entered(plan, reading.since.is_some());
+            nothing
+        });
+    }
+    Ok(shown)
+}
+
+/// Looks at the newest `looked` events of each range. Gives the rooms where some of them are
+/// hidden, and there are more.
+async fn look(
+    reading: &mut Reading<'_>,
+    ranges: &[TimelineRange],
+    looked: usize,
+    shown: &mut ShownRooms,
+) -> Result<HashSet<RoomNid>, SyncError> {
+    let filter = &*reading.request.filter;
+    let wish = timeline_filter(filter, looked, &reading.ephemeral.ignored);
+    let rows = queries::timelines(&mut reading.snapshot, ranges, &wish).await?;
     let mut by_room: HashMap<RoomNid, Vec<SyncEvent>> = HashMap::new();
     for row in rows {
         by_room.entry(row.room).or_default().push(row);
     }
     let mut sights = read_sights(reading, &by_room).await?;
     show_current_state(reading, &by_room, &mut sights).await?;
-    let mut shown = ShownRooms::new();
+    let mut behind = HashSet::new();
     for plan in with_timeline(&reading.rooms) {
-        let rows = by_room.remove(&plan.row.room).unwrap_or_default();
-        let room = timeline_of(plan, rows, limit, filter, &sights, reading.since.is_some());
+        let Some(rows) = by_room.remove(&plan.row.room) else {
+            continue;
+        };
+        let cut = Cut {
+            looked,
+            filter,
+            is_incremental: reading.since.is_some(),
+        };
+        let (room, hides) = timeline_of(plan, rows, &cut, &sights);
+        if hides && room.limited {
+            behind.insert(plan.row.room);
+        }
         shown.insert(plan.row.room, room);
     }
-    Ok(shown)
+    Ok(behind)
 }
 
 fn with_timeline(rooms: &[RoomPlan]) -> impl Iterator<Item = &RoomPlan> {
@@ -163,31 +204,46 @@ fn visibility(json: &str) -> Visibility {
     })
 }
 
-/// `rows` come newest first.
+/// How a timeline is cut from the events that were looked at.
+struct Cut<'a> {
+    looked: usize,
+    filter: &'a Filter,
+    is_incremental: bool,
+}
+
+fn end_of(plan: &RoomPlan) -> RoomPlace {
+    RoomPlace {
+        anchor: plan.until + 1,
+        offset: i32::MIN,
+    }
+}
+
+/// A room that the client has just come into may go on before its timeline.
+fn is_entered(plan: &RoomPlan, is_incremental: bool) -> bool {
+    plan.is_new && is_incremental && plan.kind == Kind::Joined
+}
+
+/// `rows` come newest first. Also tells whether some of them are hidden from the reader.
 fn timeline_of(
     plan: &RoomPlan,
     mut rows: Vec<SyncEvent>,
-    limit: usize,
-    filter: &Filter,
+    cut: &Cut<'_>,
     sights: &Sights,
-    is_incremental: bool,
-) -> JoinedRoom {
-    let end = RoomPlace {
-        anchor: plan.until + 1,
-        offset: i32::MIN,
-    };
-    let mut room = JoinedRoom::new(plan.row.room, plan.row.room_id.clone(), end);
+) -> (JoinedRoom, bool) {
+    let mut room = JoinedRoom::new(plan.row.room, plan.row.room_id.clone(), end_of(plan));
     room.is_new = plan.is_new;
-    // A room that the client has just come into may go on before its timeline.
-    room.limited =
-        rows.len() > limit || (plan.is_new && is_incremental && plan.kind == Kind::Joined);
-    rows.truncate(limit);
-    if let Some(first) = rows.last() {
-        room.prev_batch = first.place;
-    }
+    room.limited = rows.len() > cut.looked || is_entered(plan, cut.is_incremental);
+    rows.truncate(cut.looked);
+    let limit = cut.filter.timeline_limit();
+    let mut hides = false;
     // Newest first: whether the reader was there at a later event.
     let mut there_later = plan.kind == Kind::Joined;
     for row in rows {
+        if room.timeline.len() == limit {
+            room.limited = true;
+            break;
+        }
+        room.prev_batch = row.place;
         let known = sights.get(&row.nid).copied();
         let is_erased = row.is_erased;
         let Some(mut event) = RoomEvent::from_row(plan.version, row) else {
@@ -199,6 +255,7 @@ fn timeline_of(
                 let (seen, membership) = sight_of(plan, &event, sight, there_later);
                 there_later |= membership == Membership::Join;
                 if !seen {
+                    hides = true;
                     continue;
                 }
                 // Erased users are forgotten by those who were not there at the time.
@@ -208,7 +265,7 @@ fn timeline_of(
                 membership.as_str()
             }
         };
-        if filter.timeline.url.is_some() && !filter.timeline.allow_event(&event.pdu) {
+        if cut.filter.timeline.url.is_some() && !cut.filter.timeline.allow_event(&event.pdu) {
             continue;
         }
         let own = event
@@ -225,7 +282,7 @@ fn timeline_of(
         });
     }
     room.timeline.reverse();
-    room
+    (room, hides)
 }
 
 /// The reader's id if the event is the reader's own member event.

@@ -3,10 +3,10 @@
 use causeway_store::log::Membership;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::{MembershipError, add_reason};
-use crate::actions::face::member_content;
+use super::MembershipError;
+use crate::actions::face::add_face;
 use crate::{Head, Rooms};
 
 /// A user wants to be in a room.
@@ -18,9 +18,18 @@ pub struct Join {
     pub user: OwnedUserId,
     /// Whether the account is a guest's.
     pub is_guest: bool,
-    /// Why, in words for people.
-    pub reason: Option<String>,
+    /// What the client wants in the member event: a reason, or fields of its own. What the server
+    /// says there itself is passed over.
+    pub content: Map<String, Value>,
 }
+
+/// Fields of a member event that clients do not set by joining.
+const NOT_THE_CLIENTS: [&str; 4] = [
+    "membership",
+    "join_authorised_via_users_server",
+    "third_party_invite",
+    "third_party_signed",
+];
 
 impl Rooms {
     /// Joins a room; gives its id. Who is in it already stays as they are.
@@ -39,9 +48,12 @@ impl Rooms {
         if join.is_guest {
             check_guest(&head)?;
         }
-        let face = self.face(&join.user).await?;
-        let mut content = member_content("join", Some(&face));
-        add_reason(&mut content, join.reason);
+        let mut content = join.content;
+        content.retain(|field, value| {
+            !NOT_THE_CLIENTS.contains(&field.as_str()) && !(field == "reason" && value.is_null())
+        });
+        content.insert("membership".to_owned(), json!("join"));
+        add_face(&mut content, &self.face(&join.user).await?);
         if let Some(authoriser) = self.authoriser(&head, &join.user, membership).await? {
             let authoriser = json!(authoriser);
             content.insert("join_authorised_via_users_server".to_owned(), authoriser);
