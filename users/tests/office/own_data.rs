@@ -131,7 +131,11 @@ async fn the_same_filter_has_the_same_id() {
 async fn profiles_change_field_by_field() {
     let office = office().await;
     let user = office.register("alice").await.user_id;
-    assert!(office.users.profile(&user).await.unwrap().is_empty());
+    let begun = office.users.profile(&user).await.unwrap();
+    assert_eq!(
+        serde_json::Value::from(begun),
+        json!({"displayname": "alice"})
+    );
     let set = |field: &'static str, value| office.users.set_profile_field(&user, field, value);
     assert_eq!(
         set("displayname", json!("Alice")).await.unwrap(),
