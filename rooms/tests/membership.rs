@@ -15,7 +15,7 @@ use people::{
 };
 use ruma::{OwnedRoomId, RoomId, RoomVersionId, UserId, user_id};
 use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 fn alice() -> &'static UserId {
     user_id!("@alice:hs.test")
@@ -286,7 +286,7 @@ async fn guests_come_and_go_with_the_rooms_word() {
         room: room.clone(),
         user: bob().to_owned(),
         is_guest: true,
-        content: serde_json::Map::new(),
+        content: Map::new(),
     };
     let refused = rooms.join(come()).await;
     assert!(matches!(refused, Err(MembershipError::GuestsForbidden)));

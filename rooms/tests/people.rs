@@ -100,7 +100,7 @@ pub async fn join(rooms: &Rooms, room: &RoomId, user: &UserId) -> Result<(), Mem
         room: room.to_owned(),
         user: user.to_owned(),
         is_guest: false,
-        content: serde_json::Map::new(),
+        content: Map::new(),
     };
     rooms.join(join).await.map(|_| ())
 }

@@ -17,6 +17,7 @@ mod history;
 mod knocking;
 mod large_files;
 mod lazy;
+mod limits;
 mod media;
 mod membership;
 mod moderation;

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use causeway_testkit::server::binary;
-use causeway_testkit::{TestServer, v3};
+use causeway_testkit::{ServerOptions, TestServer, v3};
 
 #[tokio::test]
 async fn metrics_and_log_lines_tell_what_happened() {
@@ -89,4 +89,40 @@ fn mistakes_in_the_settings_are_named_all_at_once() {
     for part in ["nam", "enabled", "2", "5"] {
         assert!(said.contains(part), "`{part}` is not in: {said}");
     }
+}
+
+#[tokio::test]
+async fn the_well_known_documents_are_what_the_operator_says() {
+    let server = TestServer::start().await;
+    let at = |name: &str| format!("/.well-known/matrix/{name}");
+    let client = server.client().get(at("client")).await;
+    let base = client["m.homeserver"]["base_url"].as_str();
+    assert_eq!(base, Some(format!("https://{}", server.name()).as_str()));
+    for absent in ["server", "support"] {
+        let reply = server.client().get(at(absent)).unspecified().reply().await;
+        assert_eq!(reply.status, 404, "{absent}: {}", reply.json());
+    }
+    let options = ServerOptions::default()
+        .text("server.public_base_url", "https://matrix.example.org")
+        .text("well_known.server", "matrix.example.org:443")
+        .text("well_known.support_page", "https://example.org/support");
+    let server = TestServer::start_with(options).await;
+    let client = server.client().get(at("client")).await;
+    let base = &client["m.homeserver"]["base_url"];
+    assert_eq!(base, "https://matrix.example.org");
+    let other_servers = server
+        .client()
+        .get(at("server"))
+        .unspecified()
+        .reply()
+        .await;
+    assert_eq!(other_servers.json()["m.server"], "matrix.example.org:443");
+    // Browsers of any origin may read them.
+    assert_eq!(other_servers.header("access-control-allow-origin"), "*");
+    let support = server.client().get(at("support")).await;
+    assert_eq!(support["support_page"], "https://example.org/support");
+    let options = ServerOptions::default().set("well_known.client", "false");
+    let server = TestServer::start_with(options).await;
+    let reply = server.client().get(at("client")).reply().await;
+    assert_eq!(reply.status, 404, "{}", reply.json());
 }

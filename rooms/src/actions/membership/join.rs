@@ -50,7 +50,8 @@ impl Rooms {
         }
         let mut content = join.content;
         content.retain(|field, value| {
-            !NOT_THE_CLIENTS.contains(&field.as_str()) && !(field == "reason" && value.is_null())
+            let is_no_reason = field == "reason" && value.is_null();
+            !is_no_reason && !NOT_THE_CLIENTS.contains(&field.as_str())
         });
         content.insert("membership".to_owned(), json!("join"));
         add_face(&mut content, &self.face(&join.user).await?);
