@@ -10,9 +10,9 @@ mod relations;
 
 pub use aliases::{Alias, create_alias, delete_alias, find_alias, list_aliases, move_aliases};
 pub use events::{
-    EventRow, IndexRow, RoomRow, StateRow, find_by_nid, find_event, find_events, find_room,
-    find_room_of_event, find_transaction, load_current_state, set_published,
+    EventRow, find_by_nid, find_event, find_events, find_room_of_event, find_transaction,
 };
+pub use heads::{RoomRow, StateRow, find_room, load_current_state, set_published};
 pub use members::{MemberRow, MutualRooms, find_members, forget, list_mutual_rooms, list_rooms_of};
 pub use people::{
     Face, has_joined_any, list_account_data, list_banned, list_faces, list_joined_local,
