@@ -1,17 +1,13 @@
 use causeway_rooms::read::{EventFilter, ReadError};
 use causeway_store::meter;
 use causeway_store::timeline::Direction;
+use ruma::OwnedRoomId;
 use serde_json::Value;
 
 use crate::house::{ALICE, BOB, House, Query, asker, bodies, ids};
 
-#[tokio::test]
-async fn pages_join_without_gap_or_repeat_in_both_directions() {
-    let house = House::build().await;
-    let room = house.room("shared", &[]).await;
-    for n in 0..25 {
-        house.say(&room, ALICE, &n.to_string()).await;
-    }
+/// The ids of all events of a room, newest first, in pages of seven.
+async fn all_backwards(house: &House, room: &OwnedRoomId) -> Vec<String> {
     let mut all = Vec::new();
     let mut from: Option<String> = None;
     loop {
@@ -20,14 +16,24 @@ async fn pages_join_without_gap_or_repeat_in_both_directions() {
             limit: 7,
             ..Query::default()
         };
-        let chunk = house.page(&room, ALICE, query).await;
+        let chunk = house.page(room, ALICE, query).await;
         assert!(chunk.events.len() <= 7);
         all.extend(ids(&chunk.events));
         match chunk.end {
             Some(end) => from = Some(end.to_string()),
-            None => break,
+            None => return all,
         }
     }
+}
+
+#[tokio::test]
+async fn pages_join_without_gap_or_repeat_in_both_directions() {
+    let house = House::build().await;
+    let room = house.room("shared", &[]).await;
+    for n in 0..25 {
+        house.say(&room, ALICE, &n.to_string()).await;
+    }
+    let all = all_backwards(&house, &room).await;
     assert_eq!(all.len(), 30);
     let forward = Query {
         direction: Direction::Forward,
