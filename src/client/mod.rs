@@ -6,8 +6,10 @@
 pub mod account;
 pub mod account_data;
 pub mod answer;
+pub mod backup;
 pub mod body;
 pub mod capabilities;
+pub mod dehydrated;
 pub mod device;
 pub mod directory;
 pub mod directory_user;
@@ -15,6 +17,7 @@ pub mod error;
 pub mod extract;
 pub mod filter;
 pub mod json_body;
+pub mod keys;
 mod legacy;
 pub mod media;
 pub mod membership;

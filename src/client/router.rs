@@ -9,12 +9,14 @@ use ruma::api::Metadata;
 use ruma::api::client::account::register;
 use ruma::api::client::membership::{join_room_by_id, join_room_by_id_or_alias};
 use ruma::api::client::typing::create_typing_event;
+use ruma::api::client::{backup as backup_api, keys as keys_api};
 use ruma::api::path_builder::PathBuilder;
 
 use super::{
-    account, account_data, capabilities, device, directory, directory_user, filter, legacy, media,
-    membership, message, moderation, openid, presence, profile, push, receipt, relation, report,
-    room, session, space, state, sync, third_party, to_device, typing, versions, well_known,
+    account, account_data, backup, capabilities, dehydrated, device, directory, directory_user,
+    filter, keys, legacy, media, membership, message, moderation, openid, presence, profile, push,
+    receipt, relation, report, room, session, space, state, sync, third_party, to_device, typing,
+    versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -32,6 +34,8 @@ pub fn routes() -> Routes<AppState> {
     let routes = accounts(routes);
     let routes = sessions(routes);
     let routes = devices(routes);
+    let routes = encryption(routes);
+    let routes = backups(routes);
     let routes = profiles(routes);
     let routes = own_data(routes);
     let routes = push_rules(routes);
@@ -222,6 +226,66 @@ fn devices(routes: Routes<AppState>) -> Routes<AppState> {
         .ruma(USERS, device::delete)
         .ruma(USERS, device::delete_many)
         .ruma(GUESTS, to_device::send)
+}
+
+fn encryption(routes: Routes<AppState>) -> Routes<AppState> {
+    const DEHYDRATED: &str = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
+    let events = format!("{DEHYDRATED}/{{device_id}}/events");
+    routes
+        .in_place_of::<keys_api::upload_keys::v3::Request, _, _>(GUESTS, keys::upload)
+        .ruma(GUESTS, keys::query)
+        .ruma(GUESTS, keys::claim)
+        .ruma(GUESTS, keys::changes)
+        .in_place_of::<keys_api::upload_signing_keys::v3::Request, _, _>(
+            USERS,
+            keys::upload_cross_signing,
+        )
+        .in_place_of::<keys_api::upload_signatures::v3::Request, _, _>(
+            USERS,
+            keys::upload_signatures,
+        )
+        .at(MethodFilter::PUT, DEHYDRATED, USERS, dehydrated::put)
+        .at(MethodFilter::GET, DEHYDRATED, USERS, dehydrated::get)
+        .at(MethodFilter::DELETE, DEHYDRATED, USERS, dehydrated::delete)
+        .at(MethodFilter::POST, &events, USERS, dehydrated::events)
+        .at(MethodFilter::GET, &events, USERS, dehydrated::events_from)
+}
+
+fn backups(routes: Routes<AppState>) -> Routes<AppState> {
+    use backup_api as api;
+    routes
+        .in_place_of::<api::create_backup_version::v3::Request, _, _>(USERS, backup::create)
+        .in_place_of::<api::get_latest_backup_info::v3::Request, _, _>(USERS, backup::get_current)
+        .in_place_of::<api::get_backup_info::v3::Request, _, _>(USERS, backup::get)
+        .in_place_of::<api::update_backup_version::v3::Request, _, _>(USERS, backup::update)
+        .in_place_of::<api::delete_backup_version::v3::Request, _, _>(USERS, backup::delete)
+        .in_place_of::<api::add_backup_keys::v3::Request, _, _>(USERS, backup::put_all_keys)
+        .in_place_of::<api::add_backup_keys_for_room::v3::Request, _, _>(
+            USERS,
+            backup::put_keys_of_room,
+        )
+        .in_place_of::<api::add_backup_keys_for_session::v3::Request, _, _>(
+            USERS,
+            backup::put_key_of_session,
+        )
+        .in_place_of::<api::get_backup_keys::v3::Request, _, _>(USERS, backup::get_all_keys)
+        .in_place_of::<api::get_backup_keys_for_room::v3::Request, _, _>(
+            USERS,
+            backup::get_keys_of_room,
+        )
+        .in_place_of::<api::get_backup_keys_for_session::v3::Request, _, _>(
+            USERS,
+            backup::get_key_of_session,
+        )
+        .in_place_of::<api::delete_backup_keys::v3::Request, _, _>(USERS, backup::delete_all_keys)
+        .in_place_of::<api::delete_backup_keys_for_room::v3::Request, _, _>(
+            USERS,
+            backup::delete_keys_of_room,
+        )
+        .in_place_of::<api::delete_backup_keys_for_session::v3::Request, _, _>(
+            USERS,
+            backup::delete_key_of_session,
+        )
 }
 
 fn profiles(routes: Routes<AppState>) -> Routes<AppState> {

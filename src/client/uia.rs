@@ -3,12 +3,30 @@
 use causeway_users::Users;
 use causeway_users::uia::{Flows, Passed, Purpose, Stage, Verdict};
 use ruma::api::client::uiaa::AuthData;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::extract::Session;
 use crate::server::entrance::Entrance;
 use crate::server::rate_limit::Action;
+
+/// Reads the `auth` of a request. Older clients name the user of a password in `user`.
+///
+/// # Errors
+/// `M_BAD_JSON`.
+pub fn auth(value: Option<Value>) -> Result<Option<AuthData>, ApiError> {
+    let Some(mut value) = value else {
+        return Ok(None);
+    };
+    if value.get("identifier").is_none()
+        && let Some(user) = value.get("user").cloned()
+    {
+        value["identifier"] = json!({ "type": "m.id.user", "user": user });
+    }
+    serde_json::from_value(value)
+        .map(Some)
+        .map_err(|error| ApiError::bad_json(format!("`auth`: {error}")))
+}
 
 /// Has the user of `session` give their password once more, for `action` (which names its target
 /// too: an authentication serves one action only). Call [`Users::finish_uia`] with the result

@@ -35,13 +35,34 @@ pub async fn timed<F: Future>(query: F) -> F::Output {
     let start = Instant::now();
     let output = query.await;
     let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+    add(Spent { queries: 1, micros });
+    output
+}
+
+/// Runs `work` to its end even if the caller goes away; what it spends is the caller's.
+pub async fn to_the_end<F>(work: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match tokio::spawn(scope(work)).await {
+        Ok((output, spent)) => {
+            add(spent);
+            output
+        }
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is going down, and with it the caller.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn add(spent: Spent) {
     // Without a scope (background tasks) there is nobody to tell.
     let _ = METER.try_with(|meter| {
-        let spent = meter.get();
+        let so_far = meter.get();
         meter.set(Spent {
-            queries: spent.queries.saturating_add(1),
-            micros: spent.micros.saturating_add(micros),
+            queries: so_far.queries.saturating_add(spent.queries),
+            micros: so_far.micros.saturating_add(spent.micros),
         });
     });
-    output
 }

@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     pub presence: Vec<ShownPresence>,
     pub devices_changed: Vec<OwnedUserId>,
     pub devices_left: Vec<OwnedUserId>,
+    /// The device has to hear how many keys it has left.
+    pub keys_run_out: bool,
 }
 
 /// A room that the reader is in, or was in.
@@ -84,6 +86,7 @@ impl Answer {
             presence: Vec::new(),
             devices_changed: Vec::new(),
             devices_left: Vec::new(),
+            keys_run_out: false,
         }
     }
 
@@ -98,6 +101,7 @@ impl Answer {
             && self.presence.is_empty()
             && self.devices_changed.is_empty()
             && self.devices_left.is_empty()
+            && !self.keys_run_out
     }
 }
 

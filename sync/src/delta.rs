@@ -71,6 +71,7 @@ pub(crate) fn answer(news: News, wish: Wish<'_>) -> (Answer, Vec<(RoomNid, Owned
             .filter(|shown| !news.ignored.contains(&shown.user)),
         filter.presence.limit,
     );
+    answer.keys_run_out = news.keys_run_out;
     answer.devices_changed = news.devices_changed.into_iter().collect();
     answer.devices_left = news.devices_left.into_iter().collect();
     (answer, members)

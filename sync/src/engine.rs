@@ -192,7 +192,7 @@ impl Sync {
             Some(since) if !request.full_state => since,
             since => {
                 let answer = Box::pin(read::read(inner, &request, since)).await?;
-                return Ok(inner.finish(&request, &answer));
+                return inner.finish(&request, &answer).await;
             }
         };
         inner.catch_up().await;
@@ -217,7 +217,7 @@ impl Sync {
             if parked.waiter.has_ended() {
                 return Err(SyncError::SessionEnded);
             }
-            return Ok(inner.finish(&request, &Answer::empty(token)));
+            return inner.finish(&request, &Answer::empty(token)).await;
         }
     }
 
@@ -352,8 +352,11 @@ impl Inner {
                 return Ok(());
             };
             let device = user.device(device);
-            if request.since.is_none() {
-                device.forget_members();
+            match request.since {
+                None => device.forget_members(),
+                Some(since) => {
+                    device.arrived = device.arrived.max(since.to_device_position().0);
+                }
             }
             device.waiting
         };
@@ -410,14 +413,14 @@ impl Inner {
                     .await?;
                     metrics::counter!("causeway_sync_answers", "from" => "memory").increment(1);
                     self.remember_members(request, members, answer.next.position);
-                    return Ok(Step::Answer(self.finish(request, &answer)));
+                    return Ok(Step::Answer(self.finish(request, &answer).await?));
                 }
                 Look::Database => {
                     let answer = Box::pin(read::read(self, request, Some(token))).await?;
                     if answer.is_empty() {
                         return Ok(Step::Nothing(answer.next));
                     }
-                    return Ok(Step::Answer(self.finish(request, &answer)));
+                    return Ok(Step::Answer(self.finish(request, &answer).await?));
                 }
             }
         }
@@ -441,7 +444,8 @@ impl Inner {
         }
     }
 
-    fn finish(&self, request: &SyncRequest, answer: &Answer) -> Bytes {
+    async fn finish(&self, request: &SyncRequest, answer: &Answer) -> Result<Bytes, SyncError> {
+        let keys = self.key_counts(request).await?;
         let view = View {
             reader: Reader {
                 user: &request.user_id,
@@ -450,7 +454,8 @@ impl Inner {
             },
             filter: &request.filter,
             state_at: request.state_at,
+            keys: &keys,
         };
-        write::write(answer, &view).into()
+        Ok(write::write(answer, &view).into())
     }
 }

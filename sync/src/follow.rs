@@ -7,14 +7,15 @@ use std::time::Duration;
 use causeway_events::RoomVersion;
 use causeway_store::log::{Committed, Entry, LogEntry, Membership};
 use causeway_store::sync::{self as queries, PresenceRow, Snapshot};
+use causeway_store::users::one_time_keys;
 use causeway_store::{Position, RoomNid, StoreError};
-use ruma::{OwnedUserId, RoomVersionId};
+use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::engine::Inner;
 use crate::event::RoomEvent;
-use crate::hub::{Prefetched, RoomSummary};
+use crate::hub::{Counted, Prefetched, RoomSummary};
 use crate::limits::PRESENCE_BATCH;
 
 /// Time between two looks at the clock.
@@ -73,11 +74,12 @@ struct Missing {
     users: BTreeSet<OwnedUserId>,
     members: BTreeSet<(RoomNid, OwnedUserId)>,
     summaries: BTreeSet<RoomNid>,
+    keys: BTreeSet<(OwnedUserId, OwnedDeviceId)>,
 }
 
 /// Reads what is not in memory. Most batches need nothing.
 async fn prefetch(inner: &Inner, entries: &[LogEntry]) -> Result<Prefetched, StoreError> {
-    let missing = find_missing(inner, entries);
+    let mut missing = find_missing(inner, entries);
     let mut found = Prefetched::default();
     if !missing.users.is_empty() {
         let names: Vec<&str> = missing.users.iter().map(|user| user.as_str()).collect();
@@ -89,6 +91,9 @@ async fn prefetch(inner: &Inner, entries: &[LogEntry]) -> Result<Prefetched, Sto
         found.rooms_of = rooms
             .filter_map(|(user, rooms)| Some((user.try_into().ok()?, rooms.into())))
             .collect();
+    }
+    if !missing.keys.is_empty() {
+        found.keys = count_keys(inner, std::mem::take(&mut missing.keys)).await?;
     }
     if !missing.members.is_empty() || !missing.summaries.is_empty() {
         read_rooms(inner, missing, &mut found).await?;
@@ -104,6 +109,9 @@ fn find_missing(inner: &Inner, entries: &[LogEntry]) -> Missing {
         match &entry.entry {
             Entry::DeviceList(user) if !is_loaded(user) => {
                 missing.users.insert(user.clone());
+            }
+            Entry::OneTimeKeys { user, device } if hub.counts_keys_of(user, device) => {
+                missing.keys.insert((user.clone(), device.clone()));
             }
             Entry::Event(record) => {
                 let Some(room) = hub.rooms.get(&record.room) else {
@@ -133,6 +141,21 @@ fn find_missing(inner: &Inner, entries: &[LogEntry]) -> Missing {
         }
     }
     missing
+}
+
+/// Counts what devices have left; those that have nothing are counted, too.
+async fn count_keys(
+    inner: &Inner,
+    devices: BTreeSet<(OwnedUserId, OwnedDeviceId)>,
+) -> Result<Counted, StoreError> {
+    let users: Vec<&str> = devices.iter().map(|(user, _)| user.as_str()).collect();
+    let ids: Vec<&str> = devices.iter().map(|(_, id)| id.as_str()).collect();
+    let mut counted = one_time_keys::count(&inner.store, &users, &ids).await?;
+    let devices = devices.into_iter().map(|(user, device)| {
+        let counts = counted.remove(&(user.to_string(), device.to_string()));
+        ((user, device), Arc::new(counts.unwrap_or_default()))
+    });
+    Ok(devices.collect())
 }
 
 async fn read_rooms(

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use causeway_events::canonical::{write_int, write_string};
 use causeway_events::client::write_stripped;
+use causeway_store::users::one_time_keys::KeyCounts;
 use ruma::OwnedUserId;
 use serde_json::value::RawValue;
 
@@ -20,6 +21,7 @@ pub(crate) struct View<'a> {
     pub reader: Reader<'a>,
     pub filter: &'a Filter,
     pub state_at: StateAt,
+    pub keys: &'a KeyCounts,
 }
 
 /// Bytes that an answer without rooms takes, about.
@@ -102,13 +104,31 @@ pub(crate) fn write(answer: &Answer, view: &View<'_>) -> Vec<u8> {
         });
         out.push(b'}');
     }
-    // No device has uploaded keys: the endpoints for that do not exist yet.
-    out.extend_from_slice(
-        b",\"device_one_time_keys_count\":{},\"device_unused_fallback_key_types\":[]",
-    );
+    write_key_counts(&mut out, view.keys);
     write_rooms(&mut out, answer, view);
     out.push(b'}');
     out
+}
+
+/// The algorithm of which clients want to hear even when nothing is left.
+const USUAL_ALGORITHM: &str = "signed_curve25519";
+
+fn write_key_counts(out: &mut Vec<u8>, keys: &KeyCounts) {
+    field(out, "device_one_time_keys_count");
+    out.push(b'{');
+    if !keys.one_time.contains_key(USUAL_ALGORITHM) {
+        field(out, USUAL_ALGORITHM);
+        out.push(b'0');
+    }
+    for (algorithm, left) in &keys.one_time {
+        field(out, algorithm);
+        write_int(out, *left);
+    }
+    out.push(b'}');
+    field(out, "device_unused_fallback_key_types");
+    list(out, &keys.unused_fallback, |out, algorithm| {
+        write_string(out, algorithm);
+    });
 }
 
 fn write_rooms(out: &mut Vec<u8>, answer: &Answer, view: &View<'_>) {

@@ -261,10 +261,12 @@ fn json_body(content_type: &str, body: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(body).map_err(|error| format!("the answer is not JSON: {error}"))
 }
 
-/// The faults of an answer that must be a standard error.
+/// The faults of an answer that must be a standard error, or ask for authentication.
 #[must_use]
 pub fn error_faults(content_type: &str, body: &[u8]) -> Vec<String> {
     match json_body(content_type, body) {
+        // Endpoints ask for authentication without the specification listing it for each.
+        Ok(value) if is_interactive_authentication(&value) => Vec::new(),
         Ok(value) => error_shape_faults(&value),
         Err(fault) => vec![fault],
     }

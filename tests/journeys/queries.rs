@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use causeway_testkit::{RequestLine, TestClient, TestServer};
+use causeway_testkit::{RequestLine, TestClient, TestServer, v3};
 use serde_json::json;
 
 /// The log line of the next request to a path that contains `part`, made by `request`.
@@ -115,4 +115,46 @@ async fn an_incremental_sync_costs_the_same_for_few_and_many_rooms() {
     }
     assert!(costs.iter().all(|cost| *cost <= 25), "{costs:?}");
     assert!(costs[1] <= costs[0] + 2, "{costs:?}");
+}
+
+#[tokio::test]
+async fn keys_cost_the_same_for_one_device_and_for_many() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        let user = server.user(&format!("user{number}")).await;
+        let key = json!({"key": "k", "signatures": {}});
+        let keys = json!({"signed_curve25519:1": key, "signed_curve25519:2": key});
+        let body = json!({"one_time_keys": keys});
+        user.post(v3(&["keys", "upload"]), body).await;
+        ids.push((user.id().to_owned(), user.device_id().to_owned()));
+    }
+    let (mut asked, mut claimed) = (Vec::new(), Vec::new());
+    // Her session is known from here on.
+    alice.get(v3(&["account", "whoami"])).await;
+    for count in [1, 20] {
+        let users = ids[..count].iter();
+        let wanted: serde_json::Map<_, _> = users
+            .clone()
+            .map(|(user, _)| (user.clone(), json!([])))
+            .collect();
+        let call = alice.post(v3(&["keys", "query"]), json!({"device_keys": wanted}));
+        asked.push(
+            line_of(&server, "/keys/query", call.into_future())
+                .await
+                .queries(),
+        );
+        let wanted: serde_json::Map<_, _> = users
+            .map(|(user, device)| (user.clone(), json!({device: "signed_curve25519"})))
+            .collect();
+        let call = alice.post(v3(&["keys", "claim"]), json!({"one_time_keys": wanted}));
+        claimed.push(
+            line_of(&server, "/keys/claim", call.into_future())
+                .await
+                .queries(),
+        );
+    }
+    assert_eq!(asked, [3, 3]);
+    assert_eq!(claimed, [1, 1]);
 }

@@ -1,5 +1,5 @@
-//! The office: accounts, sessions, devices, and what people keep here (profiles, account data,
-//! filters, push rules, pushers).
+//! The office: accounts, sessions, devices and their keys, and what people keep here (profiles,
+//! account data, filters, push rules, pushers, key backups).
 //!
 //! Laws:
 //! - A password or token is never stored, logged or shown; what is stored is its hash.
@@ -18,10 +18,13 @@ use ruma::{OwnedUserId, ServerName, UserId};
 pub mod account_data;
 pub mod accounts;
 mod background;
+pub mod backup;
+pub mod dehydrated;
 pub mod devices;
 pub mod directory;
 pub mod filters;
 mod guests;
+pub mod keys;
 pub mod localpart;
 pub mod login;
 pub mod moderation;

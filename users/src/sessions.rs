@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use causeway_store::log::Which;
 use causeway_store::users::TokenHash;
-use causeway_store::users::devices::{self, Ended};
+use causeway_store::users::devices;
 use causeway_store::users::sessions::{self, Found, NewSession, Refreshed, Successor};
 use causeway_store::{AppendError, Change, StoreError};
-use futures::future::try_join_all;
 use quick_cache::sync::Cache;
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 
@@ -220,6 +220,10 @@ impl Users {
         };
         let begun = sessions::begin(self.store(), session, now_ms).await?;
         self.0.sessions.forget(&begun.ended);
+        if begun.device_is_new {
+            let change = Change::DeviceList(user_id.to_owned());
+            self.log().append(change).await?;
+        }
         Ok(LoggedIn {
             user_id: user_id.to_owned(),
             device_id,
@@ -284,35 +288,32 @@ impl Users {
         user_id: &UserId,
         keep: Option<&DeviceId>,
     ) -> Result<(), SessionError> {
-        let keep = keep.map(DeviceId::as_str);
-        let ended = devices::delete_others(self.store(), user_id.as_str(), keep).await?;
-        self.tell_ended(user_id, ended).await
+        self.end(user_id, Which::AllBut(keep.map(ToOwned::to_owned)))
+            .await
     }
 
+    /// Ends devices; those that do not exist are passed over.
     pub(crate) async fn end_devices(
         &self,
         user_id: &UserId,
         device_ids: &[String],
     ) -> Result<(), SessionError> {
-        let ended = devices::delete(self.store(), user_id.as_str(), device_ids).await?;
-        self.tell_ended(user_id, ended).await
-    }
-
-    /// Tells the log's readers which devices are gone, once they are.
-    async fn tell_ended(&self, user_id: &UserId, ended: Ended) -> Result<(), SessionError> {
-        self.0.sessions.forget(&ended.access_hashes);
-        if ended.device_ids.is_empty() {
+        let existing = devices::existing(self.store(), user_id.as_str(), device_ids).await?;
+        if existing.is_empty() {
             return Ok(());
         }
-        let sessions = ended
-            .device_ids
-            .into_iter()
-            .map(|device| Change::SessionEnded {
-                user: user_id.to_owned(),
-                device: device.into(),
-            });
-        let changes = sessions.chain([Change::DeviceList(user_id.to_owned())]);
-        try_join_all(changes.map(|change| self.log().append(change))).await?;
+        let existing = existing.into_iter().map(OwnedDeviceId::from).collect();
+        self.end(user_id, Which::These(existing)).await
+    }
+
+    async fn end(&self, user_id: &UserId, which: Which) -> Result<(), SessionError> {
+        let user = user_id.to_owned();
+        let change = Change::DevicesGone {
+            user,
+            which: which.clone(),
+        };
+        self.log().append(change).await?;
+        self.sessions_ended(user_id, &which);
         Ok(())
     }
 
@@ -327,10 +328,10 @@ impl Users {
         sessions.retain(|_, cached| cached.session.user_id != *user_id);
     }
 
-    /// Takes notice that a session ended, perhaps on another node.
-    pub fn session_ended(&self, user_id: &UserId, device_id: &DeviceId) {
+    /// Takes notice that sessions ended, perhaps on another node.
+    pub fn sessions_ended(&self, user_id: &UserId, which: &Which) {
         let other =
-            |session: &Session| session.user_id != *user_id || session.device_id != *device_id;
+            |session: &Session| session.user_id != *user_id || !which.contains(&session.device_id);
         self.0.sessions.0.retain(|_, cached| other(&cached.session));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use causeway_store::log::ToDevice;
+use causeway_store::log::{ToDevice, ToDeviceBatch, ToDeviceTransaction};
 use causeway_store::users::to_device as store;
 use causeway_store::{AppendError, Change, StoreError};
 use ruma::{OwnedDeviceId, OwnedUserId};
@@ -71,11 +71,27 @@ impl Users {
         if store::was_sent(self.store(), user, device, txn_id).await? {
             return Ok(());
         }
-        let addressed = self.address(session, event_type, messages).await?;
-        self.log().append(Change::ToDevice(addressed)).await?;
-        // Remembered last: a server that dies in between sends twice rather than never.
-        store::remember(self.store(), user, device, txn_id, self.now_ms()).await?;
-        Ok(())
+        let messages = self.address(session, event_type, messages).await?;
+        let transaction = Some(ToDeviceTransaction {
+            user: session.user_id.clone(),
+            device: session.device_id.clone(),
+            txn_id: txn_id.to_owned(),
+            sent_at_ms: self.now_ms(),
+        });
+        let batch = ToDeviceBatch {
+            transaction,
+            messages,
+        };
+        match self.log().append(Change::ToDevice(batch)).await {
+            Ok(_) => Ok(()),
+            // The same request came twice at the same time, and the other one was written.
+            Err(AppendError::Conflict(_))
+                if store::was_sent(self.store(), user, device, txn_id).await? =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn address(

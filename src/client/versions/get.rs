@@ -19,6 +19,8 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "uk.half-shot.msc2666.query_mutual_rooms.stable",
     // locking and suspending accounts
     "uk.timedout.msc4323",
+    // dehydrated devices
+    "org.matrix.msc3814",
 ];
 
 /// `GET /_matrix/client/versions`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use causeway_events::Pdu;
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
 
+use super::key_change::{KeyChange, Which};
 use crate::ids::{EventNid, KeyNid, RoomNid, StateRef};
 
 /// One durable change. It is written whole or not at all.
@@ -16,17 +17,22 @@ pub enum Change {
     Receipts(Vec<Receipt>),
     /// An entry of a user's account data, global or of a room.
     AccountData(AccountData),
-    /// Messages to devices of this server.
-    ToDevice(Vec<ToDevice>),
-    /// A user's devices or their keys changed.
+    /// Messages to devices of this server. It is a conflict if the transaction was written before.
+    ToDevice(ToDeviceBatch),
+    /// A user's devices changed in a way that is written elsewhere.
     DeviceList(OwnedUserId),
-    /// A device's session ended: whoever waits on its behalf must be let go.
-    SessionEnded {
+    /// Devices are deleted, with their sessions, pushers, keys and messages: whoever waits on their
+    /// behalf must be let go.
+    DevicesGone {
         /// Whose.
         user: OwnedUserId,
-        /// Which device.
-        device: OwnedDeviceId,
+        /// Which.
+        which: Which,
     },
+    /// Keys of devices or users changed.
+    Keys(KeyChange),
+    /// Devices have other one-time or fallback keys left; those are written elsewhere.
+    OneTimeKeys(Vec<(OwnedUserId, OwnedDeviceId)>),
     /// A field of a user's profile.
     Profile(ProfileField),
 }
@@ -37,11 +43,11 @@ impl Change {
         match self {
             Self::Room(batch) => batch.events.len(),
             Self::Receipts(receipts) => receipts.len(),
-            Self::ToDevice(messages) => messages.len(),
-            Self::AccountData(_)
-            | Self::DeviceList(_)
-            | Self::SessionEnded { .. }
-            | Self::Profile(_) => 1,
+            Self::ToDevice(batch) => batch.messages.len(),
+            Self::Keys(change) => change.entries(),
+            Self::OneTimeKeys(devices) => devices.len(),
+            Self::DevicesGone { .. } => 2,
+            Self::AccountData(_) | Self::DeviceList(_) | Self::Profile(_) => 1,
         }
     }
 }
@@ -350,6 +356,28 @@ pub struct AccountData {
     pub event_type: String,
     /// The content, as JSON.
     pub content: String,
+}
+
+/// Messages that a device sent in one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct ToDeviceBatch {
+    /// The transaction, where a device of this server sent them.
+    pub transaction: Option<ToDeviceTransaction>,
+    /// At most one for each device. Those to devices that are gone are dropped.
+    pub messages: Vec<ToDevice>,
+}
+
+/// A row of `to_device_txns`.
+#[derive(Debug, Clone)]
+pub struct ToDeviceTransaction {
+    /// Who sent.
+    pub user: OwnedUserId,
+    /// With which device.
+    pub device: OwnedDeviceId,
+    /// The client's transaction id.
+    pub txn_id: String,
+    /// Milliseconds since 1970.
+    pub sent_at_ms: u64,
 }
 
 /// A row of `to_device`.

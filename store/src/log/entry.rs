@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::change::{AccountData, EventRecord, Receipt, ToDevice};
+use super::key_change::Which;
 use crate::ids::Position;
 
 /// One entry of the log.
@@ -27,10 +28,24 @@ pub enum Entry {
     AccountData(Arc<AccountData>),
     /// A message waits for a device.
     ToDevice(Arc<ToDevice>),
-    /// A user's devices changed.
+    /// A user's devices or keys changed.
     DeviceList(OwnedUserId),
-    /// A device was logged out.
-    SessionEnded {
+    /// Devices were logged out.
+    SessionsEnded {
+        /// Whose.
+        user: OwnedUserId,
+        /// Which.
+        which: Which,
+    },
+    /// Somebody signed others' keys, or has another key to do so, which only they can see.
+    Signed {
+        /// Who.
+        signer: OwnedUserId,
+        /// Whose keys they have to look up again.
+        users: Arc<[OwnedUserId]>,
+    },
+    /// A device has other one-time or fallback keys left.
+    OneTimeKeys {
         /// Whose.
         user: OwnedUserId,
         /// Which.

@@ -9,7 +9,9 @@ mod batch;
 mod change;
 mod committer;
 mod entry;
+mod key_change;
 mod trim;
+mod write_keys;
 mod write_other;
 mod write_room;
 mod write_state;
@@ -23,10 +25,15 @@ use tokio::task::JoinHandle;
 pub use self::change::{
     AccountData, ChainPlace, Change, CurrentEntry, EventRecord, HeadRow, MemberChange, Membership,
     NewLine, NewRoom, PARTIAL_STATE, ProfileField, REDACTED, REJECTED, Receipt, RedactedEvent,
-    Relation, Replaced, RoomBatch, SOFT_FAILED, SentBy, StateStep, ToDevice,
+    Relation, Replaced, RoomBatch, SOFT_FAILED, SentBy, StateStep, ToDevice, ToDeviceBatch,
+    ToDeviceTransaction,
 };
 pub use self::entry::{Entry, LogEntry};
+pub use self::key_change::{
+    CrossSigningKey, DehydratedDevice, KeyChange, KeySignature, PreKey, SignedKey, Usage, Which,
+};
 pub use self::trim::trim;
+pub(crate) use self::write_keys::Columns;
 use crate::ids::Position;
 use crate::{Store, StoreError};
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use super::Pending;
-use super::change::{AccountData, Change, ProfileField, Receipt, ToDevice};
+use super::change::{AccountData, Change, ProfileField, Receipt, ToDevice, ToDeviceTransaction};
 use super::entry::{Entry, LogEntry};
+use super::key_change::{KeyChange, Which};
+use super::{Pending, write_keys};
 use crate::ids::Position;
 
 /// The changes of a batch by kind, each with its position.
@@ -16,7 +17,10 @@ struct Kinds<'a> {
     receipts: Vec<(i64, &'a Receipt)>,
     account_data: Vec<(i64, &'a AccountData)>,
     to_device: Vec<(i64, &'a ToDevice)>,
+    transactions: Vec<&'a ToDeviceTransaction>,
     device_lists: Vec<(i64, &'a str)>,
+    gone: Vec<(&'a str, &'a Which)>,
+    keys: Vec<(i64, &'a KeyChange)>,
     profiles: Vec<&'a ProfileField>,
     /// Rows of `log`: position, kind, room, user.
     log: Vec<(i64, i16, Option<i64>, &'a str)>,
@@ -42,6 +46,14 @@ pub(super) async fn all(
     log(connection, &kinds).await?;
     receipts(connection, &kinds.receipts).await?;
     account_data(connection, &kinds.account_data).await?;
+    // Devices that go take all with them, so they are first: what follows finds them gone.
+    for (user, which) in &kinds.gone {
+        write_keys::delete_devices(connection, user, which).await?;
+    }
+    for (position, change) in &kinds.keys {
+        write_keys::change(connection, *position, change).await?;
+    }
+    transactions(connection, &kinds.transactions).await?;
     to_device(connection, &kinds.to_device).await?;
     device_lists(connection, &kinds.device_lists).await?;
     profiles(connection, &kinds.profiles).await?;
@@ -80,21 +92,27 @@ impl<'a> Kinds<'a> {
                     data.user.as_str(),
                 ));
             }
-            Change::ToDevice(messages) => {
-                for message in messages {
+            Change::ToDevice(batch) => {
+                self.transactions.extend(&batch.transaction);
+                for message in &batch.messages {
                     *position += 1;
                     self.to_device.push((*position, message));
                     self.log.push((*position, 4, None, message.user.as_str()));
                 }
             }
-            Change::DeviceList(user) => {
+            Change::DeviceList(user) => self.push_device_list(user.as_str(), position),
+            Change::DevicesGone { user, which } => {
                 *position += 1;
-                self.device_lists.push((*position, user.as_str()));
-                self.log.push((*position, 5, None, user.as_str()));
-            }
-            Change::SessionEnded { user, .. } => {
-                *position += 1;
+                self.gone.push((user.as_str(), which));
                 self.log.push((*position, 6, None, user.as_str()));
+                self.push_device_list(user.as_str(), position);
+            }
+            Change::Keys(change) => self.push_keys(change, position),
+            Change::OneTimeKeys(devices) => {
+                for (user, _) in devices {
+                    *position += 1;
+                    self.log.push((*position, 8, None, user.as_str()));
+                }
             }
             Change::Profile(field) => {
                 *position += 1;
@@ -102,6 +120,41 @@ impl<'a> Kinds<'a> {
                 self.log.push((*position, 7, None, field.user.as_str()));
             }
         }
+    }
+}
+
+impl<'a> Kinds<'a> {
+    fn push_device_list(&mut self, user: &'a str, position: &mut i64) {
+        *position += 1;
+        self.device_lists.push((*position, user));
+        self.log.push((*position, 5, None, user));
+    }
+
+    fn push_keys(&mut self, change: &'a KeyChange, position: &mut i64) {
+        match change {
+            KeyChange::CrossSigning { user, .. } if change.is_private() => {
+                *position += 1;
+                self.log.push((*position, 9, None, user.as_str()));
+            }
+            KeyChange::Device { user, .. } | KeyChange::CrossSigning { user, .. } => {
+                self.push_device_list(user.as_str(), position);
+            }
+            KeyChange::Dehydrated(device) => self.push_device_list(device.user.as_str(), position),
+            KeyChange::Signatures {
+                signer,
+                own,
+                others,
+            } => {
+                if !own.is_empty() {
+                    self.push_device_list(signer.as_str(), position);
+                }
+                if !others.is_empty() {
+                    *position += 1;
+                    self.log.push((*position, 9, None, signer.as_str()));
+                }
+            }
+        }
+        self.keys.push((*position, change));
     }
 }
 
@@ -122,16 +175,27 @@ pub(super) fn push_entries(entries: &mut Vec<LogEntry>, change: &Change, positio
                 .for_each(|receipt| push(Entry::Receipt(Arc::new(receipt.clone()))));
         }
         Change::AccountData(data) => push(Entry::AccountData(Arc::new(data.clone()))),
-        Change::ToDevice(messages) => {
-            messages
+        Change::ToDevice(batch) => {
+            batch
+                .messages
                 .iter()
                 .for_each(|message| push(Entry::ToDevice(Arc::new(message.clone()))));
         }
         Change::DeviceList(user) => push(Entry::DeviceList(user.clone())),
-        Change::SessionEnded { user, device } => {
-            push(Entry::SessionEnded {
+        Change::DevicesGone { user, which } => {
+            push(Entry::SessionsEnded {
                 user: user.clone(),
-                device: device.clone(),
+                which: which.clone(),
+            });
+            push(Entry::DeviceList(user.clone()));
+        }
+        Change::Keys(change) => write_keys::entries(change).into_iter().for_each(push),
+        Change::OneTimeKeys(devices) => {
+            devices.iter().for_each(|(user, device)| {
+                push(Entry::OneTimeKeys {
+                    user: user.clone(),
+                    device: device.clone(),
+                });
             });
         }
         Change::Profile(field) => push(Entry::Profile {
@@ -243,9 +307,12 @@ async fn to_device(
     if rows.is_empty() {
         return Ok(());
     }
+    // A device may have gone since the message was addressed.
     sqlx::query!(
         "INSERT INTO to_device (position, user_id, device_id, message)
-         SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[])",
+         SELECT n.* FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[])
+                         AS n (position, user_id, device_id, message)
+         JOIN devices d ON d.user_id = n.user_id AND d.device_id = n.device_id",
         &rows.iter().map(|row| row.0).collect::<Vec<_>>(),
         &rows
             .iter()
@@ -259,6 +326,37 @@ async fn to_device(
             .iter()
             .map(|row| row.1.message.as_str())
             .collect::<Vec<_>>() as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A transaction that is there already is an error: then nothing of the batch is written, and the
+/// committer writes each change on its own.
+async fn transactions(
+    connection: &mut PgConnection,
+    rows: &[&ToDeviceTransaction],
+) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "INSERT INTO to_device_txns (user_id, device_id, txn_id, sent_at)
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[])",
+        &rows.iter().map(|row| row.user.as_str()).collect::<Vec<_>>() as _,
+        &rows
+            .iter()
+            .map(|row| row.device.as_str())
+            .collect::<Vec<_>>() as _,
+        &rows
+            .iter()
+            .map(|row| row.txn_id.as_str())
+            .collect::<Vec<_>>() as _,
+        &rows
+            .iter()
+            .map(|row| i64::try_from(row.sent_at_ms).unwrap_or(i64::MAX))
+            .collect::<Vec<_>>(),
     )
     .execute(connection)
     .await?;

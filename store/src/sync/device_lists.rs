@@ -6,7 +6,7 @@ use crate::ids::{Position, RoomNid};
 use crate::meter::timed;
 
 /// Users in one answer, at most.
-const MAX_USERS: i64 = 10_000;
+const MAX_USERS: i64 = 100_000;
 
 /// Member events of one room that are looked at, at most (the newest).
 const MAX_MEMBER_EVENTS: i64 = 1_000;
@@ -31,11 +31,12 @@ pub struct DeviceListQuery<'a> {
 pub struct SharedUser {
     /// Who.
     pub user: String,
-    /// Whether they still share a room with the reader (or are the reader).
+    /// Whether they share a room with the reader, are the reader, or were signed by the reader.
     pub shares: bool,
 }
 
-/// Users who changed their devices, came into a room of the reader, or went from one. One query.
+/// Users who changed their devices or keys, came into a room of the reader, or went from one, and
+/// those whose keys the reader has signed. One query.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -47,31 +48,38 @@ pub async fn device_lists(
     let rows = timed(
         sqlx::query!(
             r#"
-WITH touched(user_id, changed) AS (
-    SELECT d.user_id, true FROM device_list_changes d WHERE d.position > $2
+WITH touched(user_id, news, went, signed) AS (
+    SELECT d.user_id, true, false, false FROM device_list_changes d WHERE d.position > $2
     UNION ALL
-    SELECT k.state_key, false FROM UNNEST($3::bigint[]) AS w(room_nid)
+    SELECT c.user_id, true, false, true FROM cross_signing_keys c
+    WHERE c.user_id = $1 AND c.position > $2
+    UNION ALL
+    SELECT s.target_user, true, false, true FROM key_signatures s
+    WHERE s.signer = $1 AND s.position > $2 AND s.target_user <> $1
+    UNION ALL
+    SELECT k.state_key, e.is_join, NOT e.is_join, false FROM UNNEST($3::bigint[]) AS w(room_nid)
     CROSS JOIN LATERAL (
-        SELECT e.key_nid, e.json, e.replaces FROM events e
+        SELECT e.key_nid, e.json LIKE '%"membership":"join"%' AS is_join, e.replaces FROM events e
         WHERE e.room_nid = w.room_nid AND e.anchor > $2 AND e.anchor_offset = 0
           AND e.type = 'm.room.member' AND e.flags & 3 = 0
         ORDER BY e.anchor DESC LIMIT $6
     ) e
     JOIN state_keys k ON k.key_nid = e.key_nid
     LEFT JOIN events p ON p.room_nid = w.room_nid AND p.event_nid = e.replaces
-    WHERE (e.json LIKE '%"membership":"join"%') <> coalesce(p.json LIKE '%"membership":"join"%', false)
+    WHERE e.is_join <> coalesce(p.json LIKE '%"membership":"join"%', false)
     UNION ALL
-    SELECT m.user_id, false FROM memberships m WHERE m.room_nid = ANY($4) AND m.membership = 2
+    SELECT m.user_id, true, false, false FROM memberships m WHERE m.room_nid = ANY($4) AND m.membership = 2
     UNION ALL
-    SELECT m.user_id, false FROM memberships m WHERE m.room_nid = ANY($5) AND m.membership = 2
+    SELECT m.user_id, false, true, false FROM memberships m WHERE m.room_nid = ANY($5) AND m.membership = 2
 )
 SELECT t.user_id AS "user_id!", t.shares AS "shares!" FROM (
-    SELECT t.user_id, bool_or(t.changed) AS changed, t.user_id = $1 OR EXISTS (
-        SELECT 1 FROM memberships m
-        WHERE m.user_id = t.user_id AND m.membership = 2 AND m.room_nid = ANY($3)) AS shares
-    FROM touched t GROUP BY t.user_id LIMIT $7
+    SELECT t.user_id, bool_or(t.news) AS news, bool_or(t.went) AS went,
+        bool_or(t.signed) OR t.user_id = $1 OR EXISTS (
+            SELECT 1 FROM memberships m
+            WHERE m.user_id = t.user_id AND m.membership = 2 AND m.room_nid = ANY($3)) AS shares
+    FROM touched t GROUP BY t.user_id
 ) t
-WHERE t.shares OR NOT t.changed
+WHERE CASE WHEN t.shares THEN t.news ELSE t.went END LIMIT $7
             "#,
             query.reader,
             query.since.0,

@@ -1,6 +1,6 @@
-//! Devices: what a person signed in with.
+//! Devices: what a person signed in with. They are deleted by the log.
 
-use super::{MAX_OWN_ROWS, TokenHash, db_ms, from_db_ms, token_hash};
+use super::{MAX_OWN_ROWS, db_ms, from_db_ms};
 use crate::{Store, StoreError, meter};
 
 /// Most devices whose last sight one flush writes.
@@ -17,15 +17,6 @@ pub struct Device {
     pub last_seen_at: Option<u64>,
     /// From which address.
     pub last_seen_ip: Option<String>,
-}
-
-/// What went away together with devices.
-#[derive(Clone, Debug, Default)]
-pub struct Ended {
-    /// The devices that existed and are gone.
-    pub device_ids: Vec<String>,
-    /// The access tokens that are no longer valid.
-    pub access_hashes: Vec<TokenHash>,
 }
 
 /// A device's last sign of life.
@@ -115,73 +106,24 @@ pub async fn rename(
     Ok(done.rows_affected() > 0)
 }
 
-/// Removes devices with their sessions, pushers and waiting messages.
+/// Which of these devices a user has.
 ///
 /// # Errors
 /// The database's.
-pub async fn delete(
+pub async fn existing(
     store: &Store,
     user_id: &str,
     device_ids: &[String],
-) -> Result<Ended, StoreError> {
-    let row = meter::timed(
-        sqlx::query!(
-            r#"WITH ended AS (
-                 DELETE FROM sessions WHERE user_id = $1 AND device_id = ANY($2)
-                 RETURNING access_hash
-               ), messages AS (
-                 DELETE FROM to_device WHERE user_id = $1 AND device_id = ANY($2)
-               ), gone AS (
-                 DELETE FROM devices WHERE user_id = $1 AND device_id = ANY($2)
-                 RETURNING device_id
-               )
-               SELECT ARRAY(SELECT device_id FROM gone) AS "device_ids!",
-                      ARRAY(SELECT access_hash FROM ended) AS "access_hashes!""#,
+) -> Result<Vec<String>, StoreError> {
+    Ok(meter::timed(
+        sqlx::query_scalar!(
+            "SELECT device_id FROM devices WHERE user_id = $1 AND device_id = ANY($2)",
             user_id,
             device_ids,
         )
-        .fetch_one(store.pool()),
+        .fetch_all(store.pool()),
     )
-    .await?;
-    Ok(ended(row.device_ids, &row.access_hashes))
-}
-
-/// Removes all devices of a user but `keep`, as [`delete`] does.
-///
-/// # Errors
-/// The database's.
-pub async fn delete_others(
-    store: &Store,
-    user_id: &str,
-    keep: Option<&str>,
-) -> Result<Ended, StoreError> {
-    let row = meter::timed(
-        sqlx::query!(
-            r#"WITH ended AS (
-                 DELETE FROM sessions WHERE user_id = $1 AND device_id IS DISTINCT FROM $2
-                 RETURNING access_hash
-               ), messages AS (
-                 DELETE FROM to_device WHERE user_id = $1 AND device_id IS DISTINCT FROM $2
-               ), gone AS (
-                 DELETE FROM devices WHERE user_id = $1 AND device_id IS DISTINCT FROM $2
-                 RETURNING device_id
-               )
-               SELECT ARRAY(SELECT device_id FROM gone) AS "device_ids!",
-                      ARRAY(SELECT access_hash FROM ended) AS "access_hashes!""#,
-            user_id,
-            keep,
-        )
-        .fetch_one(store.pool()),
-    )
-    .await?;
-    Ok(ended(row.device_ids, &row.access_hashes))
-}
-
-fn ended(device_ids: Vec<String>, hashes: &[Vec<u8>]) -> Ended {
-    Ended {
-        device_ids,
-        access_hashes: hashes.iter().map(|hash| token_hash(hash)).collect(),
-    }
+    .await?)
 }
 
 /// Writes when devices were last seen, in one statement; devices that are gone are passed over.

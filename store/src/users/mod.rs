@@ -1,18 +1,23 @@
 //! Accounts and all that belongs to a person: devices, sessions, authentication in progress,
-//! profiles, account data, filters, pushers, reports.
+//! profiles, account data, filters, pushers, keys and their backups, reports.
 //!
 //! Plain queries on [`Store`](crate::Store), one file per family of tables; the rules stand in
 //! the crate `users`. Times are milliseconds since 1970. Tokens come in as their
 //! SHA-256, never in the clear. Tables whose changes readers must hear of (profiles, account
-//! data, device lists, to-device messages) are only read here: they are written by the log.
+//! data, device lists, device and cross-signing keys, to-device messages) are only read here:
+//! they are written by the log.
 
 pub mod account_data;
 pub mod accounts;
+pub mod dehydrated;
+pub mod device_keys;
 pub mod devices;
 pub mod directory;
 pub mod filters;
+pub mod key_backups;
 pub mod moderation;
 pub mod one_time;
+pub mod one_time_keys;
 pub mod profiles;
 pub mod pushers;
 pub mod registration;

@@ -1,5 +1,5 @@
-//! What sending messages to devices must read, and which transactions did. The messages
-//! themselves are written by the log.
+//! What sending messages to devices must read. The messages and the transactions in which they
+//! were sent are written by the log.
 
 use super::db_ms;
 use crate::{Store, StoreError, meter};
@@ -58,26 +58,14 @@ pub async fn was_sent(
     .await?)
 }
 
-/// Remembers a transaction for [`REMEMBER_MS`]; older ones are swept out on the way.
+/// Forgets transactions that are older than [`REMEMBER_MS`].
 ///
 /// # Errors
 /// The database's.
-pub async fn remember(
-    store: &Store,
-    user_id: &str,
-    device_id: &str,
-    txn_id: &str,
-    now_ms: u64,
-) -> Result<(), StoreError> {
+pub async fn forget_transactions(store: &Store, now_ms: u64) -> Result<(), StoreError> {
     meter::timed(
         sqlx::query!(
-            "WITH swept AS (DELETE FROM to_device_txns WHERE sent_at < $5)
-             INSERT INTO to_device_txns (user_id, device_id, txn_id, sent_at)
-             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            user_id,
-            device_id,
-            txn_id,
-            db_ms(now_ms),
+            "DELETE FROM to_device_txns WHERE sent_at < $1",
             db_ms(now_ms.saturating_sub(REMEMBER_MS)),
         )
         .execute(store.pool()),

@@ -11,7 +11,7 @@ use causeway_store::log::{
 use ruma::OwnedUserId;
 
 use super::user::Own;
-use super::{DeviceNews, Hub, RingItem, RoomSummary};
+use super::{Counted, DeviceNews, Hub, RingItem, RoomSummary};
 use crate::event::RoomEvent;
 
 /// What was read before a batch is taken in, because it is not in memory.
@@ -23,22 +23,19 @@ pub(crate) struct Prefetched {
     pub members: Vec<(RoomNid, OwnedUserId, Arc<RoomEvent>)>,
     /// Rooms whose membership changed.
     pub summaries: HashMap<RoomNid, RoomSummary>,
+    /// One-time keys of devices that sync.
+    pub keys: Counted,
 }
 
 impl Hub {
     /// Takes in a batch and wakes those whom it concerns.
-    pub(crate) fn apply(&mut self, entries: &[LogEntry], prefetched: Prefetched) {
-        let Prefetched {
-            rooms_of,
-            members,
-            summaries,
-        } = prefetched;
-        for (room, user, event) in members {
+    pub(crate) fn apply(&mut self, entries: &[LogEntry], mut prefetched: Prefetched) {
+        for (room, user, event) in std::mem::take(&mut prefetched.members) {
             if let Some(room) = self.rooms.get_mut(&room) {
                 room.set_member(user, event);
             }
         }
-        for (room, summary) in summaries {
+        for (room, summary) in std::mem::take(&mut prefetched.summaries) {
             if let Some(room) = self.rooms.get_mut(&room) {
                 room.summary = Some(Arc::new(summary));
             }
@@ -47,7 +44,7 @@ impl Hub {
         let mut woken: HashSet<OwnedUserId> = HashSet::new();
         for entry in entries {
             if entry.position.0 > self.position {
-                self.take_in(entry, &rooms_of, &mut touched, &mut woken);
+                self.take_in(entry, &prefetched, &mut touched, &mut woken);
                 self.position = entry.position.0;
             }
         }
@@ -81,11 +78,12 @@ impl Hub {
     fn take_in(
         &mut self,
         entry: &LogEntry,
-        rooms_of: &HashMap<OwnedUserId, Arc<[RoomNid]>>,
+        prefetched: &Prefetched,
         touched: &mut HashMap<RoomNid, i64>,
         woken: &mut HashSet<OwnedUserId>,
     ) {
         let position = entry.position.0;
+        let rooms_of = &prefetched.rooms_of;
         let own = match &entry.entry {
             Entry::Event(record) => {
                 self.take_event(position, record, rooms_of, woken);
@@ -104,12 +102,19 @@ impl Hub {
                 }
                 (user, Own::Devices)
             }
-            Entry::SessionEnded { user, device } => {
+            Entry::SessionsEnded { user, which } => {
                 if let Some(user) = self.users.get_mut(user) {
-                    user.end_session(device);
+                    user.end_sessions(which);
                 }
                 return;
             }
+            Entry::OneTimeKeys { user, device } => {
+                if !self.keys_changed(user, device, &prefetched.keys) {
+                    return;
+                }
+                (user, Own::Keys(device.clone()))
+            }
+            Entry::Signed { signer, users } => (signer, Own::Signed(users.clone())),
             Entry::Profile { .. } => return,
             Entry::Receipt(receipt) => {
                 (&receipt.user, Own::Receipt(receipt.clone() as Arc<Receipt>))

@@ -36,6 +36,8 @@ pub(crate) struct News {
     pub to_device: Vec<Arc<ToDevice>>,
     pub devices_changed: BTreeSet<OwnedUserId>,
     pub devices_left: BTreeSet<OwnedUserId>,
+    /// The device has to hear how many keys it has left.
+    pub keys_run_out: bool,
     pub presence: Vec<ShownPresence>,
     /// Those who came into a room of the user.
     pub came: BTreeSet<OwnedUserId>,
@@ -75,6 +77,7 @@ impl News {
             to_device: Vec::new(),
             devices_changed: BTreeSet::new(),
             devices_left: BTreeSet::new(),
+            keys_run_out: false,
             presence: Vec::new(),
             came: BTreeSet::new(),
             ignored: user.ignored.clone(),
@@ -128,7 +131,9 @@ impl Hub {
     /// `None` if the user's rooms changed.
     fn look_at_own(user: &HubUser, looker: Looker<'_>, since: i64, news: &mut News) -> Option<()> {
         let from = user.own.partition_point(|(position, _)| *position <= since);
-        for (_, own) in user.own.range(from..) {
+        let device = looker.device.and_then(|device| user.devices.get(device));
+        let arrived = device.map_or(0, |device| device.arrived);
+        for (position, own) in user.own.range(from..) {
             match own {
                 Own::Membership => return None,
                 Own::AccountData(data) => match &data.room {
@@ -143,7 +148,8 @@ impl Hub {
                     }
                 },
                 Own::ToDevice(message) => {
-                    if looker.device == Some(&message.device) {
+                    // Whoever goes back to an older token does not get them again.
+                    if looker.device == Some(&message.device) && *position > arrived {
                         news.to_device.push(message.clone());
                     }
                 }
@@ -157,6 +163,8 @@ impl Hub {
                 Own::Devices => {
                     news.devices_changed.insert(looker.user.clone());
                 }
+                Own::Signed(users) => news.devices_changed.extend(users.iter().cloned()),
+                Own::Keys(device) => news.keys_run_out |= looker.device == Some(device),
             }
         }
         Some(())

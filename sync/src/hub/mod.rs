@@ -6,6 +6,7 @@
 
 mod apply;
 mod ephemeral;
+mod keys;
 mod look;
 mod outside;
 mod room;
@@ -18,6 +19,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 
 pub(crate) use self::apply::Prefetched;
 pub(crate) use self::ephemeral::{EphemeralNews, KnownPresence, Typing};
+pub(crate) use self::keys::Counted;
 pub(crate) use self::look::{Look, Looker, News, RoomNews};
 pub(crate) use self::outside::RoomLook;
 pub(crate) use self::room::{DeviceNews, HubRoom, RingItem, RoomSummary};

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use causeway_store::RoomNid;
+use causeway_store::log::Which;
 use causeway_store::log::{AccountData, Receipt, ToDevice};
 use causeway_store::sync::OnlineUser;
+use causeway_store::users::one_time_keys::KeyCounts;
 use ruma::{DeviceId, OwnedDeviceId, OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
 use tokio::sync::Notify;
@@ -79,6 +81,8 @@ pub(crate) struct HubUser {
     pub news_floor: u64,
     pub ignored: Arc<HashSet<OwnedUserId>>,
     pub devices: HashMap<OwnedDeviceId, Device>,
+    /// How often the one-time keys of a device have changed.
+    pub key_changes: u64,
     pub waiters: BTreeMap<u64, Arc<Waiter>>,
     pub last_seen_ms: u64,
 }
@@ -94,6 +98,10 @@ pub(crate) enum Own {
     Receipt(Arc<Receipt>),
     /// Their own devices changed.
     Devices,
+    /// They signed others' keys.
+    Signed(Arc<[OwnedUserId]>),
+    /// A device of theirs runs out of one-time keys.
+    Keys(OwnedDeviceId),
 }
 
 /// What is remembered of a device.
@@ -101,6 +109,10 @@ pub(crate) enum Own {
 pub(crate) struct Device {
     /// Messages may be stored for it, the last at this position.
     pub waiting: Option<i64>,
+    /// Its token proved that it has the messages up to here.
+    pub arrived: i64,
+    /// The one-time keys it has left, if they were counted.
+    pub keys: Option<Arc<KeyCounts>>,
     /// Members it was sent, with the position of the answer.
     members: HashMap<(RoomNid, OwnedUserId), i64>,
 }
@@ -189,19 +201,25 @@ impl HubUser {
     /// What is remembered of a device.
     pub(crate) fn device(&mut self, device: &DeviceId) -> &mut Device {
         if self.devices.len() >= MAX_DEVICES && !self.devices.contains_key(device) {
-            // Members are sent again, and whether messages wait is asked again: no loss.
+            // Members are sent again, whether messages wait is asked again, and keys are counted
+            // again: no loss.
             let waiting = self.devices.extract_if(|_, known| known.waiting.is_none());
             drop(waiting.collect::<Vec<_>>());
         }
         self.devices.entry(device.to_owned()).or_default()
     }
 
-    /// Ends the requests of a device whose session has ended.
-    pub(crate) fn end_session(&mut self, device: &DeviceId) {
-        self.devices.remove(device);
+    /// Ends the requests of devices whose sessions have ended.
+    pub(crate) fn end_sessions(&mut self, which: &Which) {
+        self.devices.retain(|device, _| !which.contains(device));
         let waiters = self.waiters.values();
         waiters
-            .filter(|waiter| waiter.device.as_deref() == Some(device))
+            .filter(|waiter| {
+                waiter
+                    .device
+                    .as_deref()
+                    .is_some_and(|id| which.contains(id))
+            })
             .for_each(|waiter| waiter.end_session());
     }
 

@@ -1,6 +1,7 @@
 //! Answers from the database: from one snapshot, with a number of queries that does not depend
 //! on the number of rooms.
 
+pub(crate) mod devices;
 mod plan;
 mod rest;
 mod state;

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use causeway_store::sync::{self as queries, DeviceListQuery};
+use causeway_store::sync as queries;
 use causeway_store::{Position, RoomNid};
-use ruma::OwnedUserId;
 
 use super::plan::{Kind, RoomPlan};
-use super::{Reading, ShownRooms};
+use super::{Reading, ShownRooms, devices};
 use crate::answer::{Answer, StrippedRoom};
 use crate::delta::limited;
 use crate::engine::SyncError;
@@ -88,7 +87,8 @@ pub(super) async fn read_own(
         filter.presence.limit,
     );
     if reading.since.is_some() {
-        read_device_lists(reading, answer).await?;
+        let lists = devices::read(reading).await?;
+        (answer.devices_changed, answer.devices_left) = (lists.changed, lists.left);
     }
     Ok(())
 }
@@ -148,37 +148,6 @@ async fn read_to_device(reading: &mut Reading<'_>, answer: &mut Answer) -> Resul
         .into_iter()
         .map(|message| message.message.into())
         .collect();
-    Ok(())
-}
-
-async fn read_device_lists(
-    reading: &mut Reading<'_>,
-    answer: &mut Answer,
-) -> Result<(), SyncError> {
-    let rooms = |wanted: &dyn Fn(&RoomPlan) -> bool| {
-        let rooms = reading.rooms.iter().filter(|plan| wanted(plan));
-        rooms.map(|plan| plan.row.room).collect::<Vec<_>>()
-    };
-    let joined = rooms(&|plan| plan.kind == Kind::Joined);
-    let newly_joined = rooms(&|plan| plan.kind == Kind::Joined && plan.is_new);
-    let newly_left = rooms(&|plan| plan.kind == Kind::Left && plan.row.was_joined);
-    let query = DeviceListQuery {
-        reader: reading.request.user_id.as_str(),
-        since: Position(reading.since()),
-        joined: &joined,
-        newly_joined: &newly_joined,
-        newly_left: &newly_left,
-    };
-    for row in queries::device_lists(&mut reading.snapshot, query).await? {
-        let Ok(user) = OwnedUserId::try_from(row.user) else {
-            continue;
-        };
-        if row.shares {
-            answer.devices_changed.push(user);
-        } else {
-            answer.devices_left.push(user);
-        }
-    }
     Ok(())
 }
 

@@ -1,4 +1,6 @@
 use causeway_store::Position;
+use causeway_store::log::Which;
+use causeway_store::{Change, Log};
 use causeway_users::sessions::{DeviceWish, SessionError, TokenError};
 use ruma::device_id;
 
@@ -152,13 +154,15 @@ async fn a_session_that_ended_elsewhere_is_forgotten_here() {
     let office = office().await;
     let alice = office.register("alice").await;
     assert!(office.works(&alice).await);
-    let ids = [alice.device_id.to_string()];
-    let user = alice.user_id.as_str();
-    causeway_store::users::devices::delete(&office.store, user, &ids)
-        .await
-        .unwrap();
+    let which = Which::These(vec![alice.device_id.clone()]);
+    let (other_node, _) = Log::start(&office.store).await.unwrap();
+    let gone = Change::DevicesGone {
+        user: alice.user_id.clone(),
+        which: which.clone(),
+    };
+    other_node.append(gone).await.unwrap();
     assert!(office.works(&alice).await, "nobody told this node");
-    office.users.session_ended(&alice.user_id, &alice.device_id);
+    office.users.sessions_ended(&alice.user_id, &which);
     assert!(!office.works(&alice).await);
 }
 
