@@ -14,7 +14,7 @@ use std::hint::black_box;
 use causeway_events::auth_index::{self, Coverage, Indexed, Place};
 use causeway_events::client::{ClientEvent, Format, Unsigned};
 use causeway_events::resolve::{Conflict, Question, resolve, split};
-use causeway_events::{Draft, Pdu, Placement, RoomVersion, auth};
+use causeway_events::{Draft, Pdu, Placement, Reference, RoomVersion, auth};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use sim::{Nid, Room, Source, State, user};
@@ -216,7 +216,7 @@ fn message(c: &mut Criterion) {
         let version = RoomVersion::find(&id.try_into().unwrap()).unwrap();
         let (room, at) = large_levels(version);
         let state = room.states[at].clone();
-        let id_of = |n: &Nid| room.events[*n].owned_event_id().clone();
+        let id_of = |n: &Nid| Reference::to(version, &room.events[*n]);
         let (last, auth_events) = ([id_of(&at)], [id_of(&1), id_of(&at)]);
         let placement = Placement {
             room_id: room.room_id(),

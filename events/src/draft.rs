@@ -10,6 +10,7 @@ use crate::key::ServerKey;
 use crate::limits::{MAX_AUTH_EVENTS, MAX_EVENT_BYTES, MAX_FIELD_BYTES, MAX_PREV_EVENTS};
 use crate::pdu::Pdu;
 use crate::redact::write_redacted_content;
+use crate::reference::Reference;
 use crate::version::RoomVersion;
 
 /// What somebody wants to say, before it has a place in the room.
@@ -36,9 +37,9 @@ pub struct Placement<'a> {
     /// it (12).
     pub room_id: Option<&'a RoomId>,
     /// The room's ends, at most 20.
-    pub prev_events: &'a [OwnedEventId],
+    pub prev_events: &'a [Reference],
     /// The state events that allow it, at most 10 (see [`crate::auth::auth_types`]).
-    pub auth_events: &'a [OwnedEventId],
+    pub auth_events: &'a [Reference],
     /// One more than the deepest of `prev_events`.
     pub depth: u64,
 }
@@ -262,19 +263,24 @@ impl Writer<'_> {
         out.push(b'}');
     }
 
-    fn write_references(&self, ids: &[OwnedEventId], out: &mut Vec<u8>) {
+    fn write_references(&self, references: &[Reference], out: &mut Vec<u8>) {
         let with_hashes = self.version.event_id_is_field();
         out.push(b'[');
-        for (n, id) in ids.iter().enumerate() {
+        for (n, reference) in references.iter().enumerate() {
             if n > 0 {
                 out.push(b',');
             }
             if with_hashes {
                 out.push(b'[');
             }
-            write_string(out, id.as_str());
+            write_string(out, reference.event_id().as_str());
             if with_hashes {
-                out.extend_from_slice(b",{}]");
+                out.extend_from_slice(b",{");
+                if let Some(hash) = reference.sha256() {
+                    out.extend_from_slice(b"\"sha256\":");
+                    write_string(out, hash);
+                }
+                out.extend_from_slice(b"}]");
             }
         }
         out.push(b']');

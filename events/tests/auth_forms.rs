@@ -4,7 +4,7 @@
 
 mod sim;
 
-use causeway_events::{Draft, Pdu, Placement, RoomVersion, auth};
+use causeway_events::{Draft, Pdu, Placement, Reference, RoomVersion, auth};
 use ruma::OwnedEventId;
 use serde_json::{Value, json};
 use sim::talk::{Talk, versions};
@@ -82,7 +82,7 @@ fn auth_events_are_the_right_ones() {
         let check = |auth: &[Nid], rejected: Option<Nid>| {
             let ids: Vec<_> = auth
                 .iter()
-                .map(|n| room.events[*n].owned_event_id().clone())
+                .map(|n| Reference::to(version, &room.events[*n]))
                 .collect();
             let draft = Draft {
                 event_type: "m.room.message".into(),

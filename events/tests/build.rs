@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use causeway_events::{Draft, Pdu, Placement, RoomVersion, ServerKey, client, redact};
+use causeway_events::{Draft, Pdu, Placement, Reference, RoomVersion, ServerKey, client, redact};
 use proptest::prelude::*;
 use ruma::canonical_json::CanonicalJsonValue;
 use ruma::serde::Base64;
@@ -44,10 +44,55 @@ fn verifies(version: RoomVersion, pdu: &Pdu) {
 }
 
 #[test]
+fn events_are_named_with_their_hash_where_the_id_is_none() {
+    let room_id = owned_room_id!("!r:domain");
+    let draft = |body: &str| Draft {
+        event_type: "m.room.message".into(),
+        state_key: None,
+        sender: owned_user_id!("@u:domain"),
+        content: raw(&format!(r#"{{"body":"{body}"}}"#)),
+        redacts: None,
+        origin_ts_ms: 1_000_000,
+    };
+    for version in RoomVersion::all() {
+        let placement = Placement {
+            room_id: Some(&room_id),
+            prev_events: &[],
+            auth_events: &[],
+            depth: 1,
+        };
+        let first = draft("first").build(version, &placement, &key()).unwrap();
+        let references = [Reference::to(version, &first)];
+        let placement = Placement {
+            prev_events: &references,
+            auth_events: &references,
+            depth: 2,
+            ..placement
+        };
+        let second = draft("second").build(version, &placement, &key()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(second.json()).unwrap();
+        let id = first.event_id().as_str();
+        let named = if version.event_id_is_field() {
+            let hash = reference_hash(&first.to_object(), version.rules()).unwrap();
+            serde_json::json!([[id, {"sha256": hash}]])
+        } else {
+            serde_json::json!([id])
+        };
+        assert_eq!(
+            (&json["prev_events"], &json["auth_events"]),
+            (&named, &named)
+        );
+        assert_eq!(second.prev_events(), [first.owned_event_id().clone()]);
+        verifies(version, &second);
+    }
+}
+
+#[test]
 fn a_message_is_built_in_every_version() {
     for version in RoomVersion::all() {
         let room_id = owned_room_id!("!r:domain");
         let ids = [some_id(version, 1), some_id(version, 2)];
+        let references = ids.clone().map(Reference::from);
         let draft = Draft {
             event_type: "m.room.message".into(),
             state_key: None,
@@ -58,8 +103,8 @@ fn a_message_is_built_in_every_version() {
         };
         let placement = Placement {
             room_id: Some(&room_id),
-            prev_events: &ids[..1],
-            auth_events: &ids,
+            prev_events: &references[..1],
+            auth_events: &references,
             depth: 7,
         };
         let pdu = draft.build(version, &placement, &key()).unwrap();
@@ -150,7 +195,9 @@ proptest! {
         let version = RoomVersion::all().nth(at).unwrap();
         let room_id = owned_room_id!("!r:domain");
         let no_room = version.room_id_is_create_hash() && event_type == "m.room.create";
-        let prev: Vec<_> = (0..prev).map(|n| some_id(version, n)).collect();
+        let prev: Vec<_> = (0..prev)
+            .map(|n| Reference::from(some_id(version, n)))
+            .collect();
         let redacts = redacts.then(|| some_id(version, 9));
         let draft = Draft {
             event_type,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use causeway_events::auth_index::Indexed;
 use causeway_events::power::PowerLevels;
-use causeway_events::{Pdu, RoomVersion};
+use causeway_events::{Pdu, Reference, RoomVersion};
 use causeway_store::log::{HeadRow, Membership};
 use causeway_store::{EventNid, KeyNid, RoomNid};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
 
 /// Members that a head remembers, at most; beyond, it forgets them all and asks again.
@@ -36,7 +36,8 @@ pub struct Head {
     version: RoomVersion,
     partial_state: bool,
     pub(crate) row: HeadRow,
-    pub(crate) extremity_ids: Vec<OwnedEventId>,
+    /// The room's ends, in the order of `row.extremities`.
+    pub(crate) extremities: Vec<Reference>,
     /// The current state without the members.
     state: imbl::HashMap<Arc<str>, ByStateKey>,
     /// Members that were asked for; `None` has no membership.
@@ -50,7 +51,7 @@ impl Head {
         version: RoomVersion,
         partial_state: bool,
         row: HeadRow,
-        extremity_ids: Vec<OwnedEventId>,
+        extremities: Vec<Reference>,
     ) -> Self {
         Self {
             room,
@@ -58,7 +59,7 @@ impl Head {
             version,
             partial_state,
             row,
-            extremity_ids,
+            extremities,
             state: imbl::HashMap::new(),
             members: imbl::HashMap::new(),
         }

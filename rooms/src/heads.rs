@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use causeway_events::auth_index::{Indexed, Place, Reach};
-use causeway_events::{Pdu, RoomVersion};
+use causeway_events::{Pdu, Reference, RoomVersion};
 use causeway_store::log::ChainPlace;
-use causeway_store::rooms::{MemberRow, RoomRow, find_members, find_room, load_current_state};
+use causeway_store::rooms::{
+    MemberRow, RoomRow, find_by_nid, find_members, find_room, load_current_state,
+};
 use causeway_store::{RoomNid, Store, StoreError};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
@@ -148,19 +150,14 @@ async fn load(store: &Store, room_id: &RoomId) -> Result<Head, LoadError> {
         .ok()
         .and_then(|id| RoomVersion::find(&id))
         .ok_or_else(|| corrupt("rooms", row.room))?;
-    let ids = row
-        .extremity_ids
-        .into_iter()
-        .map(OwnedEventId::try_from)
-        .collect::<Result<Vec<_>, _>>();
-    let ids = ids.map_err(|_| corrupt("events", row.room))?;
+    let extremities = extremities(store, version, &row).await?;
     let mut head = Head::new(
         row.room,
         room_id.to_owned(),
         version,
         row.partial_state,
         row.head,
-        ids,
+        extremities,
     );
     for state in load_current_state(store, row.room).await? {
         let pdu = stored(version, row.room, &state.event_id, state.json)?;
@@ -173,6 +170,32 @@ async fn load(store: &Store, room_id: &RoomId) -> Result<Head, LoadError> {
         });
     }
     Ok(head)
+}
+
+/// The room's ends as the next event names them. Where ids are no hashes (versions 1 and 2), the
+/// events themselves are read.
+async fn extremities(
+    store: &Store,
+    version: RoomVersion,
+    row: &RoomRow,
+) -> Result<Vec<Reference>, StoreError> {
+    if !version.event_id_is_field() {
+        let ids = row.extremity_ids.iter().map(|id| {
+            let id = OwnedEventId::try_from(id.as_str());
+            id.map(Reference::from)
+                .map_err(|_| corrupt("events", row.room))
+        });
+        return ids.collect();
+    }
+    let mut events = find_by_nid(store, row.room, &row.head.extremities).await?;
+    let mut references = Vec::with_capacity(events.len());
+    for nid in &row.head.extremities {
+        let at = events.iter().position(|event| event.nid == *nid);
+        let event = events.swap_remove(at.ok_or_else(|| corrupt("events", row.room))?);
+        let pdu = stored(version, row.room, &event.event_id, event.json)?;
+        references.push(Reference::to(version, &pdu));
+    }
+    Ok(references)
 }
 
 fn member_entry(version: RoomVersion, row: MemberRow) -> Result<StateEntry, StoreError> {

@@ -4,11 +4,13 @@ mod kitchen;
 
 use std::collections::HashSet;
 
+use causeway_events::{Pdu, RoomVersion};
 use causeway_rooms::{Append, WriteError};
 use causeway_store::log::{Entry, ProfileField};
 use causeway_store::{AppendError, Change, meter, state};
 use futures::future::join_all;
 use kitchen::{Kitchen, node, transaction};
+use ruma::signatures::reference_hash;
 use ruma::{OwnedEventId, RoomVersionId, user_id};
 use serde_json::json;
 
@@ -16,7 +18,7 @@ use serde_json::json;
 async fn every_version_takes_a_message_and_keeps_it() {
     let kitchen = Kitchen::open().await;
     let alice = user_id!("@alice:hs.test");
-    for version in causeway_events::RoomVersion::all() {
+    for version in RoomVersion::all() {
         let room = kitchen.room(version.id().clone(), alice).await;
         let sent = kitchen
             .rooms
@@ -30,6 +32,34 @@ async fn every_version_takes_a_message_and_keeps_it() {
         let stored = stored.expect("an answer").expect("the event");
         assert!(stored.json.contains("hello"), "version {}", version.id());
         assert_eq!(head.joined_members(), 1);
+    }
+}
+
+#[tokio::test]
+async fn old_versions_name_the_event_before_with_its_hash_even_after_a_start() {
+    let kitchen = Kitchen::open().await;
+    let alice = user_id!("@alice:hs.test");
+    for version in [RoomVersionId::V1, RoomVersionId::V2] {
+        let room = kitchen.room(version.clone(), alice).await;
+        let (_, _, cold, _) = node(&kitchen.database).await;
+        let mut before: Option<Pdu> = None;
+        for rooms in [&kitchen.rooms, &kitchen.rooms, &cold] {
+            let sent = rooms.append(&room, kitchen.message(alice, "x")).await;
+            let id = sent.expect("sent").event_ids.remove(0);
+            let nid = rooms.head(&room).await.expect("a head").room();
+            let row = causeway_store::rooms::find_event(&kitchen.store, nid, &id).await;
+            let json = row.expect("an answer").expect("the event").json;
+            let pdu = Pdu::from_stored(RoomVersion::find(&version).expect("known"), id, json);
+            let pdu = pdu.expect("an event");
+            if let Some(before) = before {
+                let rules = version.rules().expect("known");
+                let hash = reference_hash(&before.to_object(), &rules).expect("a hash");
+                let json: serde_json::Value = serde_json::from_str(pdu.json()).expect("JSON");
+                let named = json!([[before.event_id(), {"sha256": hash}]]);
+                assert_eq!(json["prev_events"], named);
+            }
+            before = Some(pdu);
+        }
     }
 }
 

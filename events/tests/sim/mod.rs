@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use causeway_events::auth_index::{self, Coverage, Indexed, Place};
 use causeway_events::resolve::{Answer, Conflict, Found, Question, ResolveSource, resolve, split};
-use causeway_events::{Draft, Pdu, Placement, RoomVersion, ServerKey, auth};
+use causeway_events::{Draft, Pdu, Placement, Reference, RoomVersion, ServerKey, auth};
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::{Value, json};
 
@@ -152,14 +152,14 @@ impl Room {
         let sender = user(sender);
         let types = auth::auth_types(self.version, event_type, &sender, state_key, &content)
             .map_err(|error| error.to_string())?;
-        let auth_events: Vec<OwnedEventId> = types
+        let auth_events: Vec<_> = types
             .iter()
             .filter_map(|(event_type, key)| self.entry(&before, event_type, key))
-            .map(|event| event.owned_event_id().clone())
+            .map(|event| Reference::to(self.version, event))
             .collect();
         let prev_events: Vec<_> = prev
             .iter()
-            .map(|n| self.events[*n].owned_event_id().clone())
+            .map(|n| Reference::to(self.version, &self.events[*n]))
             .collect();
         self.ts += 1;
         let draft = Draft {

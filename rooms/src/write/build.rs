@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use causeway_events::auth::{AuthError, auth_types, authorise};
 use causeway_events::auth_index::{Indexed, assign};
-use causeway_events::{Draft, Pdu, Placement, ServerKey};
+use causeway_events::{Draft, Pdu, Placement, Reference, ServerKey};
 use causeway_store::log::{
     ChainPlace, CurrentEntry, EventRecord, HeadRow, NewLine, NewRoom, RedactedEvent, RoomBatch,
     SentBy, StateStep,
 };
 use causeway_store::{EventNid, KeyNid, StateRef};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, UserId};
 
 use super::error::WriteError;
 use super::record;
@@ -108,15 +108,15 @@ impl<'a> Builder<'a> {
             .iter()
             .filter_map(|(t, k)| self.head.entry(t, k))
             .collect();
-        let auth_ids: Vec<OwnedEventId> = auth
+        let auth_events: Vec<Reference> = auth
             .iter()
-            .map(|entry| entry.pdu.owned_event_id().clone())
+            .map(|entry| Reference::to(version, &entry.pdu))
             .collect();
         let auth_nids = auth.iter().map(|entry| entry.nid).collect();
         let placement = Placement {
             room_id: self.placement_room(draft),
-            prev_events: &self.head.extremity_ids,
-            auth_events: &auth_ids,
+            prev_events: &self.head.extremities,
+            auth_events: &auth_events,
             depth: u64::try_from(self.head.row.depth).unwrap_or(0) + 1,
         };
         let pdu = draft.build(version, &placement, self.key)?;
@@ -192,7 +192,7 @@ impl<'a> Builder<'a> {
             });
         }
         let state = row.state;
-        self.head.extremity_ids = vec![pdu.owned_event_id().clone()];
+        self.head.extremities = vec![Reference::to(self.head.version(), &pdu)];
         let chain = index.as_deref().map(chain_place);
         let (replaces, member) = self.enter_state(wish, &pdu, index);
         if let Some((target, left)) = &wish.redacted {

@@ -1,5 +1,6 @@
 //! `(type, state_key)` pairs as integers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
@@ -20,6 +21,9 @@ pub struct StateKeys {
     store: Store,
     cache: Arc<Numbers>,
 }
+
+/// Numbers as the database gave them: the cache may have let go of them again already.
+type Found = HashMap<(Arc<str>, Arc<str>), KeyNid>;
 
 struct Row {
     key_nid: i32,
@@ -55,10 +59,15 @@ impl StateKeys {
     /// # Errors
     /// If the database does not answer.
     pub async fn find(&self, pairs: &[(&str, &str)]) -> Result<Vec<Option<KeyNid>>, StoreError> {
-        if pairs.iter().any(|(t, k)| self.peek(t, k).is_none()) {
-            self.read(pairs).await?;
-        }
-        Ok(pairs.iter().map(|(t, k)| self.peek(t, k)).collect())
+        let known = self.known(pairs);
+        let found = match unknown(pairs, &known) {
+            none if none.is_empty() => Found::new(),
+            some => self.read(&some).await?,
+        };
+        let numbers = pairs.iter().zip(known);
+        Ok(numbers
+            .map(|(pair, nid)| nid.or_else(|| number_in(&found, pair)))
+            .collect())
     }
 
     /// The pairs' numbers, in order, given out now where they had none.
@@ -66,27 +75,26 @@ impl StateKeys {
     /// # Errors
     /// If the database does not answer.
     pub async fn intern(&self, pairs: &[(&str, &str)]) -> Result<Vec<KeyNid>, StoreError> {
-        let known: Vec<Option<KeyNid>> = pairs.iter().map(|(t, k)| self.peek(t, k)).collect();
-        let unknown: Vec<_> = pairs
-            .iter()
-            .zip(&known)
-            .filter(|(_, nid)| nid.is_none())
-            .map(|(pair, _)| *pair)
-            .collect();
-        if !unknown.is_empty() {
-            self.number(&unknown).await?;
-        }
-        let numbers = pairs.iter().zip(known).map(|((t, k), nid)| {
-            nid.or_else(|| self.peek(t, k))
+        let known = self.known(pairs);
+        let found = match unknown(pairs, &known) {
+            none if none.is_empty() => Found::new(),
+            some => self.number(some).await?,
+        };
+        let numbers = pairs.iter().zip(known).map(|(pair, nid)| {
+            nid.or_else(|| number_in(&found, pair))
                 .ok_or_else(|| StoreError::Corrupt {
                     table: "state_keys",
-                    id: format!("{t} {k}"),
+                    id: format!("{} {}", pair.0, pair.1),
                 })
         });
         numbers.collect()
     }
 
-    async fn read(&self, pairs: &[(&str, &str)]) -> Result<(), StoreError> {
+    fn known(&self, pairs: &[(&str, &str)]) -> Vec<Option<KeyNid>> {
+        pairs.iter().map(|(t, k)| self.peek(t, k)).collect()
+    }
+
+    async fn read(&self, pairs: &[(&str, &str)]) -> Result<Found, StoreError> {
         let (types, keys): (Vec<&str>, Vec<&str>) = pairs.iter().copied().unzip();
         let rows = timed(
             sqlx::query_as!(
@@ -99,14 +107,12 @@ impl StateKeys {
             .fetch_all(self.store.pool()),
         )
         .await?;
-        self.remember(rows);
-        Ok(())
+        Ok(self.remember(rows))
     }
 
     /// Reads the pairs' numbers, and gives numbers to those that have none: one statement, which
     /// writes nothing where all have one.
-    async fn number(&self, pairs: &[(&str, &str)]) -> Result<(), StoreError> {
-        let mut distinct = pairs.to_vec();
+    async fn number(&self, mut distinct: Vec<(&str, &str)>) -> Result<Found, StoreError> {
         distinct.sort_unstable();
         distinct.dedup();
         let (types, keys): (Vec<&str>, Vec<&str>) = distinct.into_iter().unzip();
@@ -138,14 +144,27 @@ UNION ALL SELECT key_nid, type, state_key FROM made
             .fetch_all(self.store.pool()),
         )
         .await?;
-        self.remember(rows);
-        Ok(())
+        Ok(self.remember(rows))
     }
 
-    fn remember(&self, rows: Vec<Row>) {
-        for row in rows {
-            let pair = (row.r#type.into(), row.state_key.into());
-            self.cache.insert(pair, KeyNid(row.key_nid));
-        }
+    fn remember(&self, rows: Vec<Row>) -> Found {
+        let numbers = rows.into_iter().map(|row| {
+            let pair: (Arc<str>, Arc<str>) = (row.r#type.into(), row.state_key.into());
+            let nid = KeyNid(row.key_nid);
+            self.cache.insert(pair.clone(), nid);
+            (pair, nid)
+        });
+        numbers.collect()
     }
+}
+
+/// The pairs that have no number yet.
+fn unknown<'a>(pairs: &[(&'a str, &'a str)], known: &[Option<KeyNid>]) -> Vec<(&'a str, &'a str)> {
+    let unknown = pairs.iter().zip(known).filter(|(_, nid)| nid.is_none());
+    unknown.map(|(pair, _)| *pair).collect()
+}
+
+fn number_in(found: &Found, (event_type, state_key): &(&str, &str)) -> Option<KeyNid> {
+    let pair = (Arc::from(*event_type), Arc::from(*state_key));
+    found.get(&pair).copied()
 }
