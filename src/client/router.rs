@@ -332,6 +332,7 @@ fn push_rules(routes: Routes<AppState>) -> Routes<AppState> {
         .ruma(USERS, push::rule_parts::set_enabled)
         .ruma(USERS, push::pushers::list)
         .ruma(USERS, push::pushers::set)
+        .ruma(USERS, push::notifications::list)
 }
 
 fn people(routes: Routes<AppState>) -> Routes<AppState> {

@@ -7,7 +7,7 @@ use super::{
     reader::{Reader, Section},
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
-        Password, Previews, RateLimit, Redis, Registration, Rooms, Server, Settings,
+        Password, Previews, Push, RateLimit, Redis, Registration, Rooms, Server, Settings,
         SupportContact, Term, Turn, TurnCredentials, WellKnown,
     },
     tree::{Node, Tree},
@@ -37,6 +37,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         previews: previews(&mut reader.table("previews")),
         outbound: outbound(&mut reader.table("outbound")),
         turn: turn(&mut reader.table("turn")),
+        push: push(&mut reader.table("push")),
         log: log(&mut reader.table("log")),
         metrics: metrics(&mut reader.table("metrics")),
         well_known: well_known(&mut reader.table("well_known")),
@@ -339,6 +340,13 @@ fn turn(s: &mut Section<'_>) -> Turn {
         uris,
         credentials,
         lifetime_ms,
+    }
+}
+
+fn push(s: &mut Section<'_>) -> Push {
+    Push {
+        encrypted_events: flag(s, "encrypted_events"),
+        plain_http: flag(s, "plain_http"),
     }
 }
 

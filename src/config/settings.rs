@@ -39,6 +39,8 @@ pub struct Settings {
     pub outbound: Outbound,
     /// Relays for calls.
     pub turn: Turn,
+    /// Notifications.
+    pub push: Push,
     /// The server's own log output.
     pub log: Log,
     /// Figures for Prometheus.
@@ -289,6 +291,15 @@ pub enum TurnCredentials {
         /// The password.
         password: Secret,
     },
+}
+
+/// `[push]`
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// Whether the default push rules push all encrypted events (MSC4028).
+    pub encrypted_events: bool,
+    /// Whether push gateways may be reached by plain `http`, too.
+    pub plain_http: bool,
 }
 
 /// `[log]`

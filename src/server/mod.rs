@@ -3,6 +3,7 @@
 //! Start reading at [`run`]; [`front`] is what each request passes, [`parts`] what a server is made
 //! of, [`router`] what it answers to.
 
+mod bell;
 pub mod connection;
 pub mod database;
 pub mod drain;

@@ -16,6 +16,7 @@ use causeway_users::{Users, UsersSettings, secret};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 
+use super::bell::Bell;
 use super::drain::Drain;
 use super::entrance::Entrance;
 use super::metrics::{self, Figures};
@@ -37,6 +38,7 @@ pub struct Parts {
     /// What handlers see.
     pub state: AppState,
     background: JoinSet<()>,
+    bell: Bell,
 }
 
 /// Opens all parts.
@@ -70,21 +72,8 @@ pub async fn open(
     let media = Media::open(store.clone(), clock.clone(), media_settings(settings)?)
         .await
         .context("the folder of media cannot be used")?;
-    let sync = Sync::start(store.clone(), &log, clock.clone());
-    let mut background = JoinSet::new();
-    let (stopping, waiting) = (drain.clone(), sync.clone());
-    background.spawn(async move {
-        stopping.begun().await;
-        waiting.drain();
-    });
-    let office = users.clone();
-    background.spawn(async move { office.run().await });
-    let gallery = media.clone();
-    background.spawn(async move { gallery.run().await });
-    background.spawn(causeway_store::state::keep(store.clone(), log.tail()));
-    if let Some(handle) = &figures {
-        background.spawn(metrics::keep_up(handle.clone()));
-    }
+    let (bell, board) = Bell::start(settings, store, &log, &clock).await?;
+    let sync = Sync::start(store.clone(), &log, &board, clock.clone());
     let figures = figures.map(|handle| Figures {
         handle,
         bearer_token: settings.metrics.bearer_token.clone(),
@@ -108,7 +97,33 @@ pub async fn open(
         drain: drain.clone(),
         figures,
     };
-    Ok(Parts { state, background })
+    Ok(Parts {
+        background: background(&state),
+        state,
+        bell,
+    })
+}
+
+/// The work that goes on until the server stops, besides that of `Bell`.
+fn background(state: &AppState) -> JoinSet<()> {
+    let mut background = JoinSet::new();
+    let (stopping, waiting) = (state.drain.clone(), state.sync.clone());
+    background.spawn(async move {
+        stopping.begun().await;
+        waiting.drain();
+    });
+    let office = state.users.clone();
+    background.spawn(async move { office.run().await });
+    let gallery = state.media.clone();
+    background.spawn(async move { gallery.run().await });
+    background.spawn(causeway_store::state::keep(
+        state.store.clone(),
+        state.log.tail(),
+    ));
+    if let Some(figures) = &state.figures {
+        background.spawn(metrics::keep_up(figures.handle.clone()));
+    }
+    background
 }
 
 fn room_settings(settings: &Settings) -> anyhow::Result<RoomSettings> {
@@ -197,6 +212,8 @@ fn user_settings(settings: &Settings) -> UsersSettings {
         login_token_lifetime_ms: login.login_token_lifetime_ms,
         access_token_lifetime_ms: login.access_token_lifetime_ms,
         uia_session_lifetime_ms: login.uia_session_lifetime_ms,
+        push_encrypted_events: settings.push.encrypted_events,
+        push_plain_http: settings.push.plain_http,
         min_password_length: password.min_length,
         hash_cost: if password.cheap_hash_for_tests {
             HashCost::CHEAPEST
@@ -224,6 +241,7 @@ impl Parts {
     /// Ends what runs beside requests, writes what it kept, and lets go of the log.
     pub async fn close(mut self) {
         self.background.shutdown().await;
+        self.bell.close().await;
         if let Err(error) = self.state.users.flush_seen().await {
             tracing::warn!(%error, "the last sights of devices were not written");
         }

@@ -13,6 +13,7 @@ pub mod media;
 pub mod meter;
 mod nids;
 mod pool;
+pub mod push;
 pub mod rooms;
 pub mod signing_keys;
 pub mod state;

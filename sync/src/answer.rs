@@ -8,6 +8,7 @@ use causeway_store::{RoomNid, RoomPlace};
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use crate::event::{RoomEvent, Shown};
+use crate::hub::Unread;
 use crate::presence::Shown as ShownPresence;
 use crate::token::Token;
 
@@ -43,6 +44,7 @@ pub(crate) struct JoinedRoom {
     pub receipts: Vec<ShownReceipt>,
     pub typing: Option<Vec<OwnedUserId>>,
     pub summary: Option<Summary>,
+    pub unread: Unread,
     /// Whether it is shown although nothing is in it.
     pub is_new: bool,
 }
@@ -119,6 +121,7 @@ impl JoinedRoom {
             receipts: Vec::new(),
             typing: None,
             summary: None,
+            unread: Unread::Same,
             is_new: false,
         }
     }
@@ -132,6 +135,7 @@ impl JoinedRoom {
             && self.receipts.is_empty()
             && self.typing.is_none()
             && self.summary.is_none()
+            && !matches!(self.unread, Unread::New(_) | Unread::Ask)
             && !self.limited
     }
 }

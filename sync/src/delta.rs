@@ -29,7 +29,9 @@ pub(crate) fn answer(news: News, wish: Wish<'_>) -> (Answer, Vec<(RoomNid, Owned
         position: Position(news.position),
         ephemeral: news.ephemeral,
         to_device: None,
-    };
+        counts: None,
+    }
+    .with_counts(Position(news.counted));
     let mut answer = Answer::empty(next);
     let mut members = Vec::new();
     let filter = wish.filter;
@@ -146,6 +148,7 @@ fn joined_room(
             .map(|receipt| (&**receipt).into())
             .collect();
     }
+    shown.unread = room.unread;
     shown.typing = room.typing.filter(|_| allows("m.typing"));
     if filter.room_account_data.rooms.allows(&room.room_id) {
         let last = last_of_each_type(

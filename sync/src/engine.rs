@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use causeway_store::log::Log;
+use causeway_store::push::Board;
 use causeway_store::sync as queries;
 use causeway_store::{Clock, Position, RoomNid, Store, StoreError};
 use parking_lot::Mutex;
@@ -21,12 +22,13 @@ use crate::delta::{self, Wish};
 use crate::event::Reader;
 use crate::filter::Filter;
 use crate::follow;
-use crate::hub::{Hub, Look, Looker};
+use crate::hub::{Hub, HubCounts, Look, Looker};
 use crate::limits::{CACHED_FILTERS, MAX_LAG, MAX_TIMEOUT_MS, MAX_TYPING_MS};
 use crate::parked::Parked;
 use crate::presence::{Presence, State};
 use crate::read;
 use crate::token::{InvalidToken, Token};
+use crate::unread;
 use crate::write::{self, View};
 
 /// The window through which clients see their rooms. Cheap to clone; clones share the hub.
@@ -124,12 +126,14 @@ enum Step {
 }
 
 impl Sync {
-    /// Starts the hub: a task that follows `log` until it closes, and one that follows the clock
-    /// while this value lives. `log` itself is not held.
-    pub fn start(store: Store, log: &Log, clock: Clock) -> Self {
+    /// Starts the hub: a task that follows `log` until it closes and the reader of push rules by its
+    /// `board`, and one that follows the clock while this value lives. `log` itself is not held.
+    pub fn start(store: Store, log: &Log, board: &Board, clock: Clock) -> Self {
         // First the tail, then the position: entries between the two come twice, none is missed.
         let tail = log.tail();
-        let hub = Hub::new(log.position().0, clock.now_ms());
+        let listener = board.listen();
+        let mut hub = Hub::new(log.position().0, clock.now_ms());
+        hub.counts = HubCounts::starting_at(board.position().0);
         let inner = Arc::new(Inner {
             store,
             clock,
@@ -138,7 +142,7 @@ impl Sync {
             written: log.watch_position(),
             taken_in: watch::Sender::new(log.position()),
         });
-        tokio::spawn(follow::follow_log(inner.clone(), tail));
+        tokio::spawn(follow::follow_log(inner.clone(), tail, listener));
         tokio::spawn(follow::follow_clock(Arc::downgrade(&inner)));
         Self { inner }
     }
@@ -191,6 +195,8 @@ impl Sync {
         let since = match request.since {
             Some(since) if !request.full_state => since,
             since => {
+                // What was written before is there with its counts.
+                inner.catch_up().await;
                 let answer = Box::pin(read::read(inner, &request, since)).await?;
                 return inner.finish(&request, &answer).await;
             }
@@ -400,6 +406,7 @@ impl Inner {
                     if answer.is_empty() {
                         return Ok(Step::Nothing(answer.next));
                     }
+                    unread::ask(self, request, &mut answer).await?;
                     let mut rooms: Vec<_> = answer.joined.iter_mut().collect();
                     let user = &request.user_id;
                     // Boxed: it is not to weigh on those who wait.

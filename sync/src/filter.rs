@@ -36,6 +36,8 @@ pub struct Filter {
     pub lazy_members: bool,
     /// Whether members are wanted that were sent before.
     pub redundant_members: bool,
+    /// Whether what is unread is wanted thread by thread.
+    pub unread_by_thread: bool,
 }
 
 /// Rules for types and senders. `*` in a type stands for any text.
@@ -92,6 +94,7 @@ impl Filter {
             account_data: rules(definition.account_data),
             rooms: RoomChoice::new(room.rooms, room.not_rooms),
             include_leave: room.include_leave,
+            unread_by_thread: room.timeline.unread_thread_notifications,
             timeline: RoomRules::new(room.timeline),
             state: RoomRules::new(room.state),
             ephemeral: RoomRules::new(room.ephemeral),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use causeway_events::RoomVersion;
 use causeway_store::log::{Committed, Entry, LogEntry, Membership};
+use causeway_store::push::Listener;
 use causeway_store::sync::{self as queries, PresenceRow, Snapshot};
 use causeway_store::users::one_time_keys;
 use causeway_store::{Position, RoomNid, StoreError};
@@ -13,6 +14,7 @@ use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::counting::Counting;
 use crate::engine::Inner;
 use crate::event::RoomEvent;
 use crate::hub::{Counted, Prefetched, RoomSummary};
@@ -21,11 +23,20 @@ use crate::limits::PRESENCE_BATCH;
 /// Time between two looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Follows the log until it closes.
-pub(crate) async fn follow_log(inner: Arc<Inner>, mut tail: Receiver<Committed>) {
+/// Follows the log until it closes, and the reader of push rules beside it.
+pub(crate) async fn follow_log(inner: Arc<Inner>, mut tail: Receiver<Committed>, board: Listener) {
+    let mut counting = Counting::new(board);
     loop {
-        match tail.recv().await {
+        let batch = tokio::select! {
+            batch = tail.recv() => batch,
+            change = counting.next() => {
+                counting.take_in(&inner, change);
+                continue;
+            }
+        };
+        match batch {
             Ok(entries) => {
+                counting.wait(&inner, &entries).await;
                 take_in(&inner, &entries).await;
                 tell(&inner);
             }

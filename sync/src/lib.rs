@@ -18,6 +18,7 @@
 mod answer;
 mod beside;
 mod bundle;
+mod counting;
 mod delta;
 mod engine;
 mod event;
@@ -31,6 +32,7 @@ mod parked;
 mod presence;
 mod read;
 mod token;
+mod unread;
 mod watch;
 mod write;
 

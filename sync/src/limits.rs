@@ -60,6 +60,12 @@ pub const MAX_TYPING: usize = 100;
 /// Longest time that somebody is typing without saying so again, in milliseconds.
 pub const MAX_TYPING_MS: u64 = 120_000;
 
+/// Counts of what is unread, of one user in one room each, that are kept.
+pub const MAX_COUNTED: usize = 500_000;
+
+/// How long what was written is held back, so that it is told with the counts that include it.
+pub const MAX_COUNTING: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Time without a request after which a user is offline, in milliseconds.
 pub const OFFLINE_AFTER_MS: u64 = 30_000;
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use causeway_store::Position;
 
-/// `s{position}_{ephemeral}`, and `_{position}` where messages to the device are left over.
+/// `s{position}_{ephemeral}`, and `_{position}` where messages to the device are left over, and
+/// `_c{position}` where counts of what is unread are still to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
     /// Everything in the log up to here has been answered.
@@ -15,6 +16,8 @@ pub struct Token {
     pub ephemeral: u64,
     /// Messages to the device have been answered only up to here.
     pub to_device: Option<Position>,
+    /// What is unread has been told only up to here: the reader of push rules was behind.
+    pub counts: Option<Position>,
 }
 
 /// The text is no token of this server.
@@ -27,13 +30,29 @@ impl Token {
     pub fn to_device_position(&self) -> Position {
         self.to_device.unwrap_or(self.position)
     }
+
+    /// Up to where it has been told what is unread.
+    pub fn counted(&self) -> Position {
+        self.counts.unwrap_or(self.position)
+    }
+
+    /// The same, for an answer that knows what was unread at `counted`.
+    pub(crate) fn with_counts(self, counted: Position) -> Self {
+        Self {
+            counts: (counted < self.position).then_some(counted),
+            ..self
+        }
+    }
 }
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s{}_{}", self.position, self.ephemeral)?;
-        match self.to_device {
-            Some(position) => write!(f, "_{position}"),
+        if let Some(position) = self.to_device {
+            write!(f, "_{position}")?;
+        }
+        match self.counts {
+            Some(position) => write!(f, "_c{position}"),
             None => Ok(()),
         }
     }
@@ -43,7 +62,12 @@ impl FromStr for Token {
     type Err = InvalidToken;
 
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
-        let mut parts = text.strip_prefix('s').ok_or(InvalidToken)?.split('_');
+        let text = text.strip_prefix('s').ok_or(InvalidToken)?;
+        let (text, counts) = match text.split_once("_c") {
+            Some((text, counts)) => (text, Some(counts)),
+            None => (text, None),
+        };
+        let mut parts = text.split('_').chain(counts);
         let mut number = || match parts.next() {
             None => Ok(None),
             // Only digits: `parse` alone would take a sign.
@@ -59,14 +83,22 @@ impl FromStr for Token {
         };
         let position = place(number()?.ok_or(InvalidToken)?)?;
         let ephemeral = number()?.ok_or(InvalidToken)?;
-        let to_device = number()?.map(place).transpose()?;
-        if parts.next().is_some() {
+        let mut rest = [number()?, number()?];
+        let counts = match counts {
+            Some(_) if rest[1].is_some() => rest[1].take(),
+            Some(_) => Some(rest[0].take().ok_or(InvalidToken)?),
+            None => None,
+        };
+        let counts = counts.map(place).transpose()?;
+        let to_device = rest[0].map(place).transpose()?;
+        if rest[1].is_some() || parts.next().is_some() {
             return Err(InvalidToken);
         }
         Ok(Self {
             position,
             ephemeral,
             to_device,
+            counts,
         })
     }
 }

@@ -9,11 +9,25 @@ fn tokens_come_back_as_they_went() {
             position: Position(0),
             ephemeral: 0,
             to_device: None,
+            counts: None,
         },
         Token {
             position: Position(i64::MAX),
             ephemeral: u64::MAX,
             to_device: Some(Position(7)),
+            counts: None,
+        },
+        Token {
+            position: Position(9),
+            ephemeral: 8,
+            to_device: Some(Position(7)),
+            counts: Some(Position(6)),
+        },
+        Token {
+            position: Position(9),
+            ephemeral: 8,
+            to_device: None,
+            counts: Some(Position(6)),
         },
     ] {
         assert_eq!(token.to_string().parse(), Ok(token));
@@ -38,6 +52,11 @@ fn other_texts_are_refused() {
         "t1_0",
         "s1_18446744073709551616",
         "sé_1",
+        "s1_1_c",
+        "s1_c1",
+        "s1_1_1_1_c1",
+        "s1_1_c1_1",
+        "s1_1_c1_c1",
     ] {
         assert!(text.parse::<Token>().is_err(), "{text}");
     }

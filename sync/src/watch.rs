@@ -62,7 +62,9 @@ impl Sync {
             position: Position(hub.position),
             ephemeral: hub.ephemeral,
             to_device: None,
+            counts: None,
         }
+        .with_counts(Position(hub.counts.position))
     }
 
     /// Begins to watch a room.

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use causeway_events::canonical::{write_int, write_string};
 use causeway_events::client::write_stripped;
+use causeway_store::push::{RoomCounts, ThreadCount};
 use causeway_store::users::one_time_keys::KeyCounts;
 use ruma::OwnedUserId;
 use serde_json::value::RawValue;
@@ -14,6 +15,7 @@ use crate::engine::StateAt;
 use crate::event::{Reader, RoomEvent, Shown};
 use crate::fields;
 use crate::filter::Filter;
+use crate::hub::Unread;
 
 /// What the request says about the form of the answer.
 #[derive(Debug, Clone, Copy)]
@@ -196,9 +198,9 @@ fn write_room(out: &mut Vec<u8>, room: &JoinedRoom, view: &View<'_>, is_joined: 
             field(out, "summary");
             write_summary(out, summary);
         }
-        // What is unread is counted by the push rules, which do not exist yet.
-        field(out, "unread_notifications");
-        out.extend_from_slice(b"{\"highlight_count\":0,\"notification_count\":0}");
+        if let Unread::Known(counts) | Unread::New(counts) = &room.unread {
+            write_unread(out, counts, view.filter.unread_by_thread);
+        }
     }
     out.push(b'}');
 }
@@ -332,6 +334,30 @@ fn write_summary(out: &mut Vec<u8>, summary: &Summary) {
     write_int(out, summary.invited.into());
     field(out, "m.joined_member_count");
     write_int(out, summary.joined.into());
+    out.push(b'}');
+}
+
+/// What is unread: of the whole room, or thread by thread.
+fn write_unread(out: &mut Vec<u8>, counts: &RoomCounts, by_thread: bool) {
+    let count = |out: &mut Vec<u8>, count: ThreadCount| {
+        out.extend_from_slice(b"{\"highlight_count\":");
+        write_int(out, count.highlighted.into());
+        out.extend_from_slice(b",\"notification_count\":");
+        write_int(out, count.notified.into());
+        out.push(b'}');
+    };
+    field(out, "unread_notifications");
+    if !by_thread {
+        count(out, counts.total());
+        return;
+    }
+    count(out, counts.main);
+    field(out, "unread_thread_notifications");
+    out.push(b'{');
+    for (root, unread) in &counts.threads {
+        field(out, root);
+        count(out, *unread);
+    }
     out.push(b'}');
 }
 

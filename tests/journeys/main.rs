@@ -32,6 +32,8 @@ mod people;
 mod pictures;
 mod previews;
 mod profiles;
+mod push_counts;
+mod push_gateway;
 mod queries;
 mod relations;
 mod services;

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::{Manifest, files, manifests, program_lines, report, text};
 
 /// The arrows between the crates. What is not drawn is forbidden.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     (
         "causeway",
         &[
-            "events", "store", "rooms", "users", "media", "sync", "outbound",
+            "events", "store", "rooms", "users", "media", "push", "sync", "outbound",
         ],
     ),
     ("causeway-events", &[]),
@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("causeway-users", &["events", "store"]),
     ("causeway-media", &["events", "store", "outbound"]),
     ("causeway-outbound", &[]),
+    ("causeway-push", &["events", "store", "outbound"]),
     ("causeway-sync", &["events", "store"]),
     ("causeway-testkit", &[]),
 ];

@@ -15,6 +15,13 @@ fn content(id: &str) -> NewPushRule {
     ))
 }
 
+fn ids<'a>(rules: impl IntoIterator<Item = &'a ConditionalPushRule>) -> Vec<&'a str> {
+    rules
+        .into_iter()
+        .map(|rule| rule.rule_id.as_str())
+        .collect()
+}
+
 fn order(rules: &Ruleset) -> Vec<&str> {
     let own = rules.content.iter().filter(|rule| !rule.default);
     own.map(|rule| rule.rule_id.as_str()).collect()
@@ -54,12 +61,66 @@ fn a_rule_cannot_stand_beside_itself_or_a_rule_of_the_server() {
 
 #[test]
 fn default_rules_are_what_clients_expect() {
-    let content: Content =
-        serde_json::from_str(&default_rules(user_id!("@alice:example.org"))).unwrap();
-    assert!(
-        content
-            .global
-            .get(RuleKind::Override, ".m.rule.master")
-            .is_some()
+    let rules = defaults(user_id!("@alice:example.org"), false);
+    // In the order of the specification (v1.19), "Predefined Rules".
+    let overrides = [
+        ".m.rule.master",
+        ".m.rule.suppress_notices",
+        ".m.rule.invite_for_me",
+        ".m.rule.member_event",
+        ".m.rule.is_user_mention",
+        ".m.rule.is_room_mention",
+        ".m.rule.tombstone",
+        ".m.rule.reaction",
+        ".m.rule.room.server_acl",
+        ".m.rule.suppress_edits",
+    ];
+    let underrides = [
+        ".m.rule.call",
+        ".m.rule.encrypted_room_one_to_one",
+        ".m.rule.room_one_to_one",
+        ".m.rule.message",
+        ".m.rule.encrypted",
+    ];
+    assert_eq!(ids(&rules.override_), overrides);
+    assert_eq!(ids(&rules.underride), underrides);
+    assert!(rules.content.is_empty() && rules.room.is_empty() && rules.sender.is_empty());
+    let rules = defaults(user_id!("@alice:example.org"), true);
+    assert_eq!(
+        ids(&rules.override_)[..3],
+        [
+            ".m.rule.master",
+            ".org.matrix.msc4028.encrypted_event",
+            ".m.rule.suppress_notices"
+        ]
     );
+}
+
+#[test]
+fn rules_are_bounded() {
+    let mut rules = rules();
+    let long = NewPushRule::Content(NewPatternedPushRule::new(
+        "long".to_owned(),
+        "?".repeat(MAX_PATTERN_BYTES + 1),
+        vec![],
+    ));
+    assert!(matches!(
+        put(&mut rules, long, None, None),
+        Err(PushRuleError::LongPattern)
+    ));
+    for number in 0..MAX_OWN_RULES {
+        put(&mut rules, content(&number.to_string()), None, None).unwrap();
+    }
+    assert!(matches!(
+        put(&mut rules, content("more"), None, None),
+        Err(PushRuleError::TooMany)
+    ));
+}
+
+#[test]
+fn actions_of_older_specifications_mean_nothing() {
+    let actions: Vec<Action> =
+        serde_json::from_str(r#"["dont_notify","coalesce","notify"]"#).unwrap();
+    let left = meaningful(actions);
+    assert_eq!(serde_json::to_string(&left).unwrap(), r#"["notify"]"#);
 }

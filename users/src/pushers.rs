@@ -35,12 +35,12 @@ impl Users {
     pub async fn set_pusher(
         &self,
         user_id: &UserId,
-        pusher: &Pusher,
+        mut pusher: Pusher,
         append: bool,
     ) -> Result<(), PusherError> {
-        check(pusher)?;
+        pusher.gateway = check(&pusher, self.settings().push_plain_http)?;
         let now_ms = self.now_ms();
-        store::set(self.store(), user_id.as_str(), pusher, !append, now_ms).await?;
+        store::set(self.store(), user_id.as_str(), &pusher, !append, now_ms).await?;
         Ok(())
     }
 
@@ -66,7 +66,8 @@ impl Users {
     }
 }
 
-fn check(pusher: &Pusher) -> Result<(), PusherError> {
+/// Checks what a client asks for; gives the host of the gateway.
+fn check(pusher: &Pusher, plain_http: bool) -> Result<String, PusherError> {
     if pusher.pushkey.len() > MAX_PUSHKEY_BYTES {
         return Err(PusherError::Invalid("pushkey has at most 512 bytes"));
     }
@@ -92,36 +93,25 @@ fn check(pusher: &Pusher) -> Result<(), PusherError> {
         return Err(PusherError::Invalid("only pushers of kind http are served"));
     }
     let data: serde_json::Value = serde_json::from_str(&pusher.data).unwrap_or_default();
-    let url = data
-        .get("url")
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or_default();
-    if !is_gateway(url) {
-        return Err(PusherError::Invalid(
-            "data.url must be https://.../_matrix/push/v1/notify",
-        ));
-    }
-    Ok(())
+    let url = data.get("url").and_then(serde_json::Value::as_str);
+    let gateway = url.and_then(|url| gateway_of(url, plain_http));
+    gateway.map(ToOwned::to_owned).ok_or(PusherError::Invalid(
+        "data.url must be https://.../_matrix/push/v1/notify",
+    ))
 }
 
-/// A gateway is an https address with the path that the specification fixes. Plain http is
-/// accepted for the loopback only, where there is nobody in between.
-fn is_gateway(url: &str) -> bool {
+/// The host (and port) of a gateway: an https address with the path that the specification fixes.
+/// Plain http only where the operator allows it.
+pub fn gateway_of(url: &str, plain_http: bool) -> Option<&str> {
     let rest = match url.split_once("://") {
         Some(("https", rest)) => rest,
-        Some(("http", rest)) => {
-            let host = rest.split(['/', ':']).next().unwrap_or_default();
-            if host != "localhost" && host != "127.0.0.1" {
-                return false;
-            }
-            rest
-        }
-        _ => return false,
+        Some(("http", rest)) if plain_http => rest,
+        _ => return None,
     };
-    rest.split_once('/').is_some_and(|(host, path)| {
-        let path = path.split(['?', '#']).next().unwrap_or_default();
-        !host.is_empty() && path == "_matrix/push/v1/notify"
-    })
+    let (host, path) = rest.split_once('/')?;
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let is_gateway = !host.is_empty() && !host.contains('@') && path == "_matrix/push/v1/notify";
+    is_gateway.then_some(host)
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use serde_json::{Map, Value, json};
 use crate::Users;
 use crate::localpart::{LocalpartError, new_user_id};
 use crate::password::{PasswordError, check_strength};
-use crate::push_rules::default_rules;
 use crate::secret::{Secret, new_localpart};
 use crate::sessions::{DeviceWish, LoggedIn, SessionError};
 use crate::uia::{Challenge, Flows, Passed, Purpose, Stage, UiaError, Verdict};
@@ -297,7 +296,7 @@ impl Users {
             user: user_id.to_owned(),
             room: None,
             event_type: "m.push_rules".to_owned(),
-            content: default_rules(user_id),
+            content: self.default_rules_content(user_id),
         });
         let name = self.settings().registration.name_from_localpart.then(|| {
             Change::Profile(ProfileField {

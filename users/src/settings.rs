@@ -26,6 +26,10 @@ pub struct UsersSettings {
     pub min_password_length: usize,
     /// Cost of a password hash.
     pub hash_cost: HashCost,
+    /// Whether the default push rules push all encrypted events (MSC4028).
+    pub push_encrypted_events: bool,
+    /// Whether push gateways may be reached by plain `http`, too.
+    pub push_plain_http: bool,
 }
 
 /// Who may make an account.
@@ -78,6 +82,8 @@ impl UsersSettings {
             uia_session_lifetime_ms: 900_000,
             min_password_length: 1,
             hash_cost: HashCost::CHEAPEST,
+            push_encrypted_events: false,
+            push_plain_http: false,
         }
     }
 }

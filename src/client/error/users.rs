@@ -216,6 +216,9 @@ impl From<PushRuleError> for ApiError {
             PushRuleError::ServerDefault => {
                 Self::invalid_param("A rule of the server cannot be removed")
             }
+            PushRuleError::TooMany | PushRuleError::LongPattern => {
+                Self::invalid_param(error.to_string())
+            }
             PushRuleError::AccountData(error) => error.into(),
         }
     }

@@ -59,9 +59,10 @@ pub async fn set(
                 profile_tag: new.profile_tag,
                 lang: new.lang,
                 data: kind["data"].to_string(),
+                gateway: String::new(),
             };
             users
-                .set_pusher(&session.user_id, &pusher, data.append)
+                .set_pusher(&session.user_id, pusher, data.append)
                 .await?;
         }
         PusherAction::Delete(ids) => {

@@ -1,8 +1,12 @@
+use std::sync::Arc;
+
+use axum::extract::State;
 use ruma::api::client::discovery::get_supported_versions::{Request, Response};
 
 use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::Ruma;
+use crate::config::Settings;
 
 /// The versions whose endpoints are served. A version stands here once clients that rely on it
 /// find what it added; it is no claim that every optional module is there.
@@ -23,12 +27,22 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc3814",
 ];
 
+/// The rule that pushes all encrypted events (MSC4028): served where the operator wants it.
+const PUSH_ENCRYPTED_EVENTS: &str = "org.matrix.msc4028";
+
 /// `GET /_matrix/client/versions`.
-pub async fn get(_: Ruma<Request>) -> Result<Answer<Response>, ApiError> {
+pub async fn get(
+    State(settings): State<Arc<Settings>>,
+    _: Ruma<Request>,
+) -> Result<Answer<Response>, ApiError> {
     let mut response = Response::new(VERSIONS.iter().map(|&version| version.to_owned()).collect());
     response.unstable_features = UNSTABLE_FEATURES
         .iter()
         .map(|&feature| (feature.to_owned(), true))
         .collect();
+    if settings.push.encrypted_events {
+        let feature = (PUSH_ENCRYPTED_EVENTS.to_owned(), true);
+        response.unstable_features.extend([feature]);
+    }
     Ok(Answer(response))
 }

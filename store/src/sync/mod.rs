@@ -59,7 +59,7 @@ impl Snapshot {
         self.position
     }
 
-    fn connection(&mut self) -> &mut PgConnection {
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.tx
     }
 }

@@ -19,6 +19,8 @@ pub struct Pusher {
     pub profile_tag: Option<String>,
     pub lang: String,
     pub data: String,
+    /// The host that it reports to.
+    pub gateway: String,
 }
 
 /// Sets a pusher of a user. With `only_user`, the same key of other users goes, because the
@@ -40,13 +42,14 @@ pub async fn set(
                WHERE $12 AND app_id = $2 AND pushkey = $3 AND user_id <> $1
              )
              INSERT INTO pushers (user_id, app_id, pushkey, device_id, kind, app_display_name,
-                                  device_display_name, profile_tag, lang, data, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                  device_display_name, profile_tag, lang, data, created_at, gateway)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13)
              ON CONFLICT (user_id, app_id, pushkey) DO UPDATE
              SET device_id = EXCLUDED.device_id, kind = EXCLUDED.kind,
                  app_display_name = EXCLUDED.app_display_name,
                  device_display_name = EXCLUDED.device_display_name,
-                 profile_tag = EXCLUDED.profile_tag, lang = EXCLUDED.lang, data = EXCLUDED.data",
+                 profile_tag = EXCLUDED.profile_tag, lang = EXCLUDED.lang, data = EXCLUDED.data,
+                 gateway = EXCLUDED.gateway, failures = 0, retry_at = 0",
             user_id,
             pusher.app_id,
             pusher.pushkey,
@@ -59,6 +62,7 @@ pub async fn set(
             pusher.data,
             db_ms(now_ms),
             only_user,
+            pusher.gateway,
         )
         .execute(store.pool()),
     )
@@ -98,7 +102,7 @@ pub async fn list(store: &Store, user_id: &str) -> Result<Vec<Pusher>, StoreErro
         sqlx::query_as!(
             Pusher,
             "SELECT app_id, pushkey, device_id, kind, app_display_name, device_display_name,
-                    profile_tag, lang, data
+                    profile_tag, lang, data, gateway
              FROM pushers WHERE user_id = $1 ORDER BY created_at, pushkey LIMIT $2",
             user_id,
             MAX_OWN_ROWS,

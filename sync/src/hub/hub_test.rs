@@ -113,6 +113,7 @@ pub(super) fn token(hub: &Hub) -> Token {
         position: Position(hub.position),
         ephemeral: hub.ephemeral,
         to_device: None,
+        counts: None,
     }
 }
 

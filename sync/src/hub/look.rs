@@ -8,7 +8,7 @@ use causeway_store::log::{AccountData, Receipt, ToDevice};
 use ruma::{DeviceId, OwnedRoomId, OwnedUserId};
 
 use super::user::Own;
-use super::{DeviceNews, EphemeralNews, Hub, HubRoom, HubUser, RingItem, RoomSummary};
+use super::{DeviceNews, EphemeralNews, Hub, HubRoom, HubUser, RingItem, RoomSummary, Unread};
 use crate::event::RoomEvent;
 use crate::presence::Shown as ShownPresence;
 use crate::token::Token;
@@ -30,6 +30,8 @@ pub(crate) enum Look {
 #[derive(Debug)]
 pub(crate) struct News {
     pub position: i64,
+    /// Up to where it is told what is unread.
+    pub counted: i64,
     pub ephemeral: u64,
     pub rooms: Vec<RoomNews>,
     pub account_data: Vec<Arc<AccountData>>,
@@ -56,6 +58,7 @@ pub(crate) struct RoomNews {
     pub summary: Option<Arc<RoomSummary>>,
     /// Member events of those who sent the events, as far as the device does not have them.
     pub members: Vec<Arc<RoomEvent>>,
+    pub unread: Unread,
 }
 
 /// Who looks.
@@ -71,6 +74,7 @@ impl News {
     fn new(hub: &Hub, user: &HubUser) -> Self {
         Self {
             position: hub.position,
+            counted: hub.counts.position,
             ephemeral: hub.ephemeral,
             rooms: Vec::new(),
             account_data: Vec::new(),
@@ -96,6 +100,7 @@ impl RoomNews {
             account_data: Vec::new(),
             summary: None,
             members: Vec::new(),
+            unread: Unread::Same,
         }
     }
 }
@@ -111,7 +116,8 @@ impl Hub {
         if is_new && (since < user.floor || since < user.own_floor) || token.to_device.is_some() {
             return Look::Database;
         }
-        if !is_new && token.ephemeral >= self.ephemeral {
+        let is_counted = token.counted().0 >= self.counts.position;
+        if !is_new && is_counted && token.ephemeral >= self.ephemeral {
             return Look::Nothing;
         }
         let mut news = News::new(self, user);
@@ -124,6 +130,10 @@ impl Hub {
             return Look::Database;
         }
         self.look_at_ephemeral(user, looker.user, token.ephemeral, &mut news);
+        let counted = self.look_at_counts(user, looker.user, token, &mut news);
+        if counted.is_none() {
+            return Look::Database;
+        }
         self.add_newcomers(&mut news);
         Look::News(Box::new(news))
     }
@@ -361,7 +371,11 @@ fn lazy_members(
     Some(members)
 }
 
-fn room_news<'a>(news: &'a mut News, room: RoomNid, room_id: &OwnedRoomId) -> &'a mut RoomNews {
+pub(super) fn room_news<'a>(
+    news: &'a mut News,
+    room: RoomNid,
+    room_id: &OwnedRoomId,
+) -> &'a mut RoomNews {
     let at = match news.rooms.iter().position(|known| known.room == room) {
         Some(at) => at,
         None => {

@@ -5,6 +5,7 @@
 //! complete from `floor` on; whoever asks for more reads the database.
 
 mod apply;
+mod counts;
 mod ephemeral;
 mod keys;
 mod look;
@@ -18,6 +19,7 @@ use causeway_store::RoomNid;
 use ruma::{OwnedRoomId, OwnedUserId};
 
 pub(crate) use self::apply::Prefetched;
+pub(crate) use self::counts::{HubCounts, Unread};
 pub(crate) use self::ephemeral::{EphemeralNews, KnownPresence, Typing};
 pub(crate) use self::keys::Counted;
 pub(crate) use self::look::{Look, Looker, News, RoomNews};
@@ -42,12 +44,13 @@ pub(crate) struct Hub {
     pub presence: HashMap<OwnedUserId, KnownPresence>,
     pub presence_changed: HashSet<OwnedUserId>,
     pub ring_bytes: usize,
+    pub counts: HubCounts,
     next_waiter: u64,
 }
 
 impl Hub {
-    /// A hub that has read the log up to `position`. The ephemeral counter starts above all
-    /// tokens of earlier starts.
+    /// A hub that has read the log up to `position`, as has the reader of push rules. The ephemeral
+    /// counter starts above all tokens of earlier starts.
     pub(crate) fn new(position: i64, now_ms: u64) -> Self {
         Self {
             position,
@@ -60,6 +63,7 @@ impl Hub {
             presence: HashMap::new(),
             presence_changed: HashSet::new(),
             ring_bytes: 0,
+            counts: HubCounts::starting_at(position),
             next_waiter: 0,
         }
     }
@@ -104,6 +108,7 @@ impl Hub {
         self.rooms.clear();
         self.room_ids.clear();
         self.ring_bytes = 0;
+        self.counts = HubCounts::starting_at(self.counts.position);
         self.users.values_mut().for_each(HubUser::unload);
         self.wake_all();
     }
@@ -127,10 +132,12 @@ impl Hub {
         for room in user.rooms.keys() {
             self.take_offline(*room, user_id);
         }
+        self.counts.forget_user(user_id);
     }
 
     /// Takes a user out of a room's online members; a room without any is kept no longer.
     pub(crate) fn take_offline(&mut self, nid: RoomNid, user: &OwnedUserId) {
+        self.counts.forget(nid, user);
         let Some(room) = self.rooms.get_mut(&nid) else {
             return;
         };

@@ -65,7 +65,9 @@ impl Hub {
                 position: causeway_store::Position(self.position.max(after)),
                 ephemeral: self.ephemeral,
                 to_device: None,
-            },
+                counts: None,
+            }
+            .with_counts(causeway_store::Position(self.counts.position)),
             is_complete: after >= self.position,
             has_events: false,
             receipts: Vec::new(),

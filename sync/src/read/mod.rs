@@ -6,6 +6,7 @@ mod plan;
 mod rest;
 mod state;
 mod timeline;
+mod unread;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -97,12 +98,14 @@ async fn answer(reading: &mut Reading<'_>) -> Result<Answer, SyncError> {
         position: reading.snapshot.position(),
         ephemeral: reading.ephemeral.ephemeral,
         to_device: None,
+        counts: None,
     };
     let mut answer = Answer::empty(next);
     let mut shown = timeline::read(reading).await?;
     state::read(reading, &mut shown).await?;
     rest::read_rooms(reading, &mut shown).await?;
     rest::read_own(reading, &mut answer, &mut shown).await?;
+    unread::read(reading, &mut answer, &mut shown).await?;
     timeline::decorate(reading, &mut shown).await?;
     bundle_all(reading, &mut shown).await?;
     (answer.invited, answer.knocked) = rest::read_stripped(reading).await?;

@@ -183,6 +183,7 @@ fn pusher(device: &str, key: &str) -> Pusher {
         profile_tag: None,
         lang: "en".to_owned(),
         data: json!({ "url": "https://push.example.org/_matrix/push/v1/notify" }).to_string(),
+        gateway: String::new(),
     }
 }
 
@@ -194,19 +195,19 @@ async fn a_push_key_moves_with_its_phone_and_goes_with_its_device() {
     let of_alice = pusher(alice.device_id.as_str(), "key");
     office
         .users
-        .set_pusher(&alice.user_id, &of_alice, false)
+        .set_pusher(&alice.user_id, of_alice.clone(), false)
         .await
         .unwrap();
     office
         .users
-        .set_pusher(&alice.user_id, &of_alice, false)
+        .set_pusher(&alice.user_id, of_alice.clone(), false)
         .await
         .unwrap();
     assert_eq!(office.users.pushers(&alice.user_id).await.unwrap().len(), 1);
     let of_bob = pusher(bob.device_id.as_str(), "key");
     office
         .users
-        .set_pusher(&bob.user_id, &of_bob, true)
+        .set_pusher(&bob.user_id, of_bob.clone(), true)
         .await
         .unwrap();
     assert_eq!(
@@ -216,7 +217,7 @@ async fn a_push_key_moves_with_its_phone_and_goes_with_its_device() {
     );
     office
         .users
-        .set_pusher(&bob.user_id, &of_bob, false)
+        .set_pusher(&bob.user_id, of_bob.clone(), false)
         .await
         .unwrap();
     assert!(
