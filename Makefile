@@ -1,11 +1,12 @@
 # make run    starts a server on http://127.0.0.1:8008
 # make test   runs everything that tells whether the code is good
-# The rest are parts of these, and `make prepare` for whoever changes a query or a migration.
+# The rest are parts of these, `make prepare` for whoever changes a query or a migration, and
+# `make spec-table` for whoever adds a test of an operation that had none (after `make rust-tests`).
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test setup test-setup build format lint rust-tests clients licences prepare
+.PHONY: help run test setup test-setup build format lint rust-tests spec-table clients licences prepare
 
 # queries are checked against .sqlx, not against a database that happens to be around
 export SQLX_OFFLINE := true
@@ -35,8 +36,16 @@ format:
 lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
+built := $(or $(CARGO_TARGET_DIR),target)/debug
+
+# the journeys note which operations they saw; docs/SPEC.md must say the same
 rust-tests: build
+	rm -rf $(built)/spec-coverage
 	scripts/with-services cargo test --workspace --locked
+	$(built)/spec-table --check
+
+spec-table: build
+	$(built)/spec-table
 
 clients: build
 	scripts/with-services tests/clients/run

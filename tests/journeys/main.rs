@@ -34,6 +34,7 @@ mod previews;
 mod profiles;
 mod push_counts;
 mod push_gateway;
+mod push_rules;
 mod queries;
 mod relations;
 mod services;

@@ -119,6 +119,12 @@ async fn only_users_read_what_exists() {
     // Older clients read without a token.
     let older = path("/_matrix/media/v3", &["download", &file.0, &file.1]);
     assert_eq!(alice.get(older).anonymous().reply().await.status, 200);
+    let named = path(
+        "/_matrix/media/v3",
+        &["download", &file.0, &file.1, "other.txt"],
+    );
+    let named = alice.get(named).anonymous().reply().await;
+    assert!(named.header("content-disposition").contains("other.txt"));
 }
 
 #[tokio::test]
@@ -128,6 +134,8 @@ async fn uploads_have_a_limit() {
     let alice = server.user("alice").await;
     let config = alice.get(v1(&["media", "config"])).await;
     assert_eq!(config["m.upload.size"], 1000);
+    let older = path("/_matrix/media/v3", &["config"]);
+    assert_eq!(alice.get(older).await, config);
     let place = path("/_matrix/media/v3", &["upload"]);
     let call = alice
         .call(Method::POST, place)

@@ -10,7 +10,35 @@ use super::{Operation, Specification};
 
 /// Operations that no test exercises yet. The list only shrinks: an operation that is exercised
 /// must not stand here, and one that is not must.
-const NOT_YET: &[&str] = &[];
+const NOT_YET: &[&str] = &[
+    "getAccount3PIDs",
+    "post3PIDs",
+    "add3PID",
+    "bind3PID",
+    "delete3pidFromAccount",
+    "requestTokenTo3PIDEmail",
+    "requestTokenTo3PIDMSISDN",
+    "unbind3pidFromAccount",
+    "requestTokenToResetPasswordEmail",
+    "requestTokenToResetPasswordMSISDN",
+    "requestTokenToRegisterEmail",
+    "requestTokenToRegisterMSISDN",
+    "updateAppserviceRoomDirectoryVisibility",
+    "pingAppservice",
+    "inviteBy3PID",
+    "getEvents",
+    "initialSync",
+    "search",
+    "getWellknownPolicy",
+    "getAuthMetadata",
+    "redirectToSSO",
+    "redirectToIdP",
+    "queryLocationByAlias",
+    "queryLocationByProtocol",
+    "getProtocolMetadata",
+    "queryUserByID",
+    "queryUserByProtocol",
+];
 
 /// What stands behind the name of an operation that the specification deprecates.
 pub(super) const DEPRECATED: &str = ", deprecated";
@@ -76,8 +104,8 @@ pub fn table(
 fn introduction(tested: usize, all: usize) -> String {
     format!(
         "# The client-server API, operation by operation\n\n\
-         Matrix 1.19. Written by `make spec-table` from what the tests did, and held by `make test`: each \n\
-         operation stands beside one of the tests in which it answered with success and its answer fitted \n\
+         Matrix 1.19. Written by `make spec-table` from what the tests did, and held by `make test`: each\n\
+         operation stands beside one of the tests in which it answered with success and its answer fitted\n\
          the specification's schema. {tested} of {all} operations are there.\n"
     )
 }
