@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect;
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::{Certificate, Method, RequestBuilder, Url};
 
 use crate::policy::AddressPolicy;
 use crate::resolver::{self, FilteringResolver, Lookup};
@@ -24,6 +24,8 @@ pub struct OutboundSettings {
     pub timeout: Duration,
     /// Redirects that are followed; 0 hands a redirect to the caller as it is.
     pub max_redirects: usize,
+    /// Certificates of authorities that are believed besides those of this machine.
+    pub authorities: Vec<Certificate>,
 }
 
 /// Why a request was not made.
@@ -67,6 +69,7 @@ impl Outbound {
             .timeout(settings.timeout)
             .redirect(redirects(policy.clone(), settings.max_redirects))
             .referer(false)
+            .tls_certs_merge(settings.authorities)
             // A proxy would resolve names itself, past the policy.
             .no_proxy()
             .dns_resolver(Arc::new(FilteringResolver::new(policy.clone(), lookup)))

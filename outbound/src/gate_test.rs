@@ -56,6 +56,7 @@ fn gate(allowed: &[&str]) -> Outbound {
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         max_redirects: 3,
+        authorities: Vec::new(),
     };
     let lookup = |name: &str| {
         let addresses: &[&str] = match name {

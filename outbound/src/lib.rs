@@ -22,4 +22,4 @@ pub use body::{BodyError, read_at_most, read_beginning};
 pub use gate::{Outbound, OutboundSettings, Refused, refusal};
 pub use policy::AddressPolicy;
 pub use range::IpRange;
-pub use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
+pub use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, header};

@@ -11,10 +11,10 @@ use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use causeway_users::Users;
-use causeway_users::sessions::TokenError;
+use causeway_users::sessions::{Caller, TokenError};
 use futures::future::BoxFuture;
 use http::StatusCode;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use ruma::api::error::{DeserializationError, FromHttpRequestError};
 use ruma::api::{IncomingRequest, IncomingRequestExt};
@@ -201,11 +201,11 @@ pub enum AuthenticateError {
 
 /// Looks up access tokens.
 pub trait Authenticate: Send + Sync {
-    /// The session of `access_token`, seen now from `client_ip`.
+    /// The session of `access_token`, seen now.
     fn authenticate<'a>(
         &'a self,
         access_token: &'a str,
-        client_ip: IpAddr,
+        caller: Caller<'a>,
     ) -> BoxFuture<'a, Result<Session, AuthenticateError>>;
 }
 
@@ -213,10 +213,10 @@ impl Authenticate for Users {
     fn authenticate<'a>(
         &'a self,
         access_token: &'a str,
-        client_ip: IpAddr,
+        caller: Caller<'a>,
     ) -> BoxFuture<'a, Result<Session, AuthenticateError>> {
         Box::pin(async move {
-            match Users::authenticate(self, access_token, client_ip).await {
+            match Users::authenticate(self, access_token, caller).await {
                 Ok(session) => Ok(Session {
                     user_id: session.user_id,
                     device_id: session.device_id,
@@ -287,8 +287,13 @@ where
     Authenticator: FromRef<S>,
 {
     let record = record_of(parts)?;
+    let user_agent = parts.headers.get(USER_AGENT);
+    let caller = Caller {
+        ip: record.client_ip(),
+        user_agent: user_agent.and_then(|value| value.to_str().ok()),
+    };
     let session = Authenticator::from_ref(state)
-        .authenticate(token, record.client_ip())
+        .authenticate(token, caller)
         .await?;
     record.set_user(&session.user_id);
     if session.is_guest && !record.allows_guests() {

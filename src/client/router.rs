@@ -319,10 +319,21 @@ fn own_data(routes: Routes<AppState>) -> Routes<AppState> {
 
 fn push_rules(routes: Routes<AppState>) -> Routes<AppState> {
     let v3 = "/_matrix/client/v3/pushrules";
-    let global = "/_matrix/client/v3/pushrules/global";
     routes
-        .ruma_also_at(GUESTS, &[v3], push::rules::all)
-        .ruma_also_at(GUESTS, &[global], push::rules::global)
+        .ruma(GUESTS, push::rules::all)
+        .ruma(GUESTS, push::rules::global)
+        .at(
+            MethodFilter::GET,
+            &format!("{v3}/global/{{kind}}/"),
+            USERS,
+            push::rules::kind,
+        )
+        .at(
+            MethodFilter::GET.or(MethodFilter::PUT),
+            &format!("{v3}/{{*elsewhere}}"),
+            USERS,
+            push::rules::elsewhere,
+        )
         .ruma(USERS, push::rules::get)
         .ruma(USERS, push::rules::put)
         .ruma(USERS, push::rules::delete)

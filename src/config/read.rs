@@ -1,5 +1,7 @@
 //! Each table of the file, key by key, into its struct; and what keys say together.
 
+use std::path::PathBuf;
+
 use causeway_media::ThumbnailSize;
 use ruma::{OwnedServerName, RoomVersionId};
 
@@ -302,6 +304,9 @@ fn outbound(s: &mut Section<'_>) -> Outbound {
     Outbound {
         allowed_addresses: texts(s, "allowed_addresses", RANGES, values::ip_range),
         denied_addresses: texts(s, "denied_addresses", RANGES, values::ip_range),
+        trusted_authorities: texts(s, "trusted_authorities", "a list of paths", |it| {
+            values::filled(it).map(PathBuf::from)
+        }),
     }
 }
 

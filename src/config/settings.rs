@@ -266,6 +266,8 @@ pub struct Outbound {
     pub allowed_addresses: Vec<IpRange>,
     /// Addresses that are never reached.
     pub denied_addresses: Vec<IpRange>,
+    /// Files with certificates (PEM) of authorities that are believed besides those of the machine.
+    pub trusted_authorities: Vec<PathBuf>,
 }
 
 /// `[turn]`

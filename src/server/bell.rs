@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use causeway_outbound::{AddressPolicy, Outbound, OutboundSettings};
 use causeway_push::{Push, PushSettings};
 use causeway_store::push::Board;
 use causeway_store::{Clock, Log, Store};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::{self, Manner};
 use crate::config::Settings;
 
 /// Longest time until a push gateway takes a connection.
@@ -43,7 +43,7 @@ impl Bell {
             .context("the reader of push rules cannot be started")?;
         let board = push.board();
         let stop = CancellationToken::new();
-        let gateways = push.gateways(outbound(settings)?);
+        let gateways = push.gateways(gate::outbound(settings, TO_GATEWAYS)?);
         let bell = Self {
             gateways: tokio::spawn(gateways.run(stop.clone())),
             reader: tokio::spawn(push.run()),
@@ -73,16 +73,9 @@ fn push_settings(settings: &Settings) -> PushSettings {
 }
 
 /// Push gateways are strangers: they are reached by the gate for foreign addresses alone.
-fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
-    Outbound::new(OutboundSettings {
-        policy: AddressPolicy {
-            allowed: settings.outbound.allowed_addresses.clone(),
-            denied: settings.outbound.denied_addresses.clone(),
-        },
-        user_agent: concat!("Causeway/", env!("CARGO_PKG_VERSION")).to_owned(),
-        connect_timeout: GATEWAY_CONNECT_TIMEOUT,
-        timeout: GATEWAY_TIMEOUT,
-        max_redirects: 0,
-    })
-    .context("the client for push gateways cannot be made")
-}
+const TO_GATEWAYS: Manner = Manner {
+    user_agent: concat!("Causeway/", env!("CARGO_PKG_VERSION")),
+    connect_timeout: GATEWAY_CONNECT_TIMEOUT,
+    timeout: GATEWAY_TIMEOUT,
+    max_redirects: 0,
+};

@@ -1,9 +1,10 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::FromRef;
+use causeway_users::sessions::Caller;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -42,7 +43,7 @@ impl Authenticate for Tokens {
     fn authenticate<'a>(
         &'a self,
         access_token: &'a str,
-        _: IpAddr,
+        _: Caller<'a>,
     ) -> BoxFuture<'a, Result<Session, AuthenticateError>> {
         Box::pin(async move {
             let session = |is_guest| Session {

@@ -9,6 +9,7 @@ pub mod database;
 pub mod drain;
 pub mod entrance;
 pub mod front;
+mod gate;
 pub mod health;
 pub mod logging;
 pub mod metrics;

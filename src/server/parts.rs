@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::Context;
 use causeway_events::RoomVersion;
 use causeway_media::{Media, MediaSettings, PreviewSettings, Quota};
-use causeway_outbound::{AddressPolicy, Outbound, OutboundSettings};
 use causeway_rooms::{RoomSettings, Rooms};
 use causeway_store::{Clock, Log, Store, signing_keys};
 use causeway_sync::Sync;
@@ -19,6 +18,7 @@ use tokio::task::JoinSet;
 use super::bell::Bell;
 use super::drain::Drain;
 use super::entrance::Entrance;
+use super::gate::{self, Manner};
 use super::metrics::{self, Figures};
 use super::state::AppState;
 use crate::config::{self, Settings};
@@ -149,7 +149,7 @@ fn media_settings(settings: &Settings) -> anyhow::Result<MediaSettings> {
     let previews = &settings.previews;
     let previews = if previews.enabled {
         Some(PreviewSettings {
-            outbound: outbound(settings)?,
+            outbound: gate::outbound(settings, FOR_PREVIEWS)?,
             max_page_bytes: previews.max_page_bytes,
             max_image_bytes: previews.max_image_bytes,
             lifetime_ms: previews.lifetime_ms,
@@ -174,20 +174,13 @@ fn media_settings(settings: &Settings) -> anyhow::Result<MediaSettings> {
     })
 }
 
-/// The gate for previews of links.
-fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
-    Outbound::new(OutboundSettings {
-        policy: AddressPolicy {
-            allowed: settings.outbound.allowed_addresses.clone(),
-            denied: settings.outbound.denied_addresses.clone(),
-        },
-        user_agent: concat!("Causeway/", env!("CARGO_PKG_VERSION"), " (link preview)").to_owned(),
-        connect_timeout: PREVIEW_CONNECT_TIMEOUT,
-        timeout: PREVIEW_TIMEOUT,
-        max_redirects: PREVIEW_REDIRECTS,
-    })
-    .context("requests cannot be made")
-}
+/// How previews of links are fetched.
+const FOR_PREVIEWS: Manner = Manner {
+    user_agent: concat!("Causeway/", env!("CARGO_PKG_VERSION"), " (link preview)"),
+    connect_timeout: PREVIEW_CONNECT_TIMEOUT,
+    timeout: PREVIEW_TIMEOUT,
+    max_redirects: PREVIEW_REDIRECTS,
+};
 
 fn user_settings(settings: &Settings) -> UsersSettings {
     let Settings {

@@ -181,8 +181,10 @@ async fn administrators_see_from_where_devices_come() {
     let alice = server.user("alice").await;
     let bob = server.user("bob").await;
     let who = v3(&["admin", "whois", alice.id()]);
-    let seen = alice.get(&who).await;
+    let seen = alice.get(&who).header("user-agent", "Bell/1").await;
     let connection = &seen["devices"][alice.device_id()]["sessions"][0]["connections"][0];
     assert_eq!(connection["ip"], "127.0.0.1");
+    // Noted when the device was first seen, and again after a while.
+    assert_eq!(connection["user_agent"], "Bell/1");
     bob.get(&who).fails(403, "M_FORBIDDEN").await;
 }

@@ -16,6 +16,25 @@ async fn own_rule(alice: &TestClient) {
 }
 
 #[tokio::test]
+async fn places_without_rules_are_refused() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    own_rule(&alice).await;
+    let of_kind = alice.get(rule(&[]) + "/").unspecified().await;
+    assert_eq!(of_kind[1]["rule_id"], "bell");
+    for place in [
+        v3(&["pushrules", "device", "override", "bell"]),
+        v3(&["pushrules", "global"]),
+        v3(&["pushrules", "global", "nothing"]) + "/",
+        v3(&["pushrules", "global", "override"]),
+        rule(&["bell", "colour"]),
+    ] {
+        let call = alice.get(place).unspecified();
+        call.fails(400, "M_INVALID_PARAM").await;
+    }
+}
+
+#[tokio::test]
 async fn rules_are_read_whole_and_one_by_one() {
     let server = TestServer::start().await;
     let alice = server.user("alice").await;

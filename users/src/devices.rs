@@ -60,6 +60,9 @@ impl Users {
         if let Some(seen) = self.0.seen.peek(user_id, &device.device_id) {
             device.last_seen_at = Some(seen.at_ms);
             device.last_seen_ip = seen.ip.or_else(|| device.last_seen_ip.take());
+            device.last_seen_user_agent = seen
+                .user_agent
+                .or_else(|| device.last_seen_user_agent.take());
         }
     }
 

@@ -17,11 +17,42 @@ pub(crate) const SEEN_EVERY_MS: u64 = 60_000;
 /// they are seen again.
 const MAX_WAITING: usize = 50_000;
 
+/// Longest name of a program that is kept, in bytes.
+const MAX_USER_AGENT_BYTES: usize = 256;
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// The address, behind trusted proxies the one that they tell.
+    pub ip: IpAddr,
+    /// The program, as it calls itself (`User-Agent`).
+    pub user_agent: Option<&'a str>,
+}
+
+impl From<IpAddr> for Caller<'_> {
+    fn from(ip: IpAddr) -> Self {
+        Self {
+            ip,
+            user_agent: None,
+        }
+    }
+}
+
+fn shortened(user_agent: &str) -> String {
+    user_agent[..user_agent.floor_char_boundary(MAX_USER_AGENT_BYTES)].to_owned()
+}
+
 #[derive(Default)]
 pub(crate) struct LastSeen(Mutex<HashMap<(String, String), Seen>>);
 
 impl LastSeen {
-    pub(crate) fn note(&self, user_id: &UserId, device_id: &DeviceId, ip: IpAddr, at_ms: u64) {
+    pub(crate) fn note(
+        &self,
+        user_id: &UserId,
+        device_id: &DeviceId,
+        caller: Caller<'_>,
+        at_ms: u64,
+    ) {
         let mut waiting = self.0.lock();
         if waiting.len() >= MAX_WAITING {
             return;
@@ -31,7 +62,8 @@ impl LastSeen {
             user_id: key.0.clone(),
             device_id: key.1.clone(),
             at_ms,
-            ip: Some(ip.to_string()),
+            ip: Some(caller.ip.to_string()),
+            user_agent: caller.user_agent.map(shortened),
         };
         waiting.insert(key, seen);
     }

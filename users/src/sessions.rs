@@ -1,7 +1,6 @@
 //! Sessions: an access token leads to one, a refresh token continues it, a logout ends it.
 //! Specification: client-server API, "Client Authentication" and "Soft logout".
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +14,7 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::Users;
 use crate::secret::{Secret, TokenKind, hash_token, new_device_id, new_token};
+pub use crate::seen::Caller;
 use crate::seen::SEEN_EVERY_MS;
 
 /// Most sessions in memory, each of about 300 bytes.
@@ -140,7 +140,11 @@ impl Users {
     ///
     /// # Errors
     /// [`TokenError::Unknown`] or [`TokenError::Expired`] if it has none.
-    pub async fn authenticate(&self, token: &str, ip: IpAddr) -> Result<Session, TokenError> {
+    pub async fn authenticate(
+        &self,
+        token: &str,
+        caller: Caller<'_>,
+    ) -> Result<Session, TokenError> {
         let now_ms = self.now_ms();
         let cached = self.cached_session(token, now_ms).await?;
         let seen_at = cached.seen_at.load(Ordering::Relaxed);
@@ -149,7 +153,7 @@ impl Users {
             self.0.seen.note(
                 &cached.session.user_id,
                 &cached.session.device_id,
-                ip,
+                caller,
                 now_ms,
             );
         }

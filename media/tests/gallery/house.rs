@@ -79,6 +79,7 @@ pub fn previews(allowed: &[&str]) -> PreviewSettings {
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         max_redirects: 3,
+        authorities: Vec::new(),
     };
     PreviewSettings {
         outbound: Outbound::new(outbound).unwrap(),

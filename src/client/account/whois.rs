@@ -28,6 +28,9 @@ pub async fn whois(
             if let Some(ip) = device.last_seen_ip {
                 connection.insert("ip".to_owned(), ip.into());
             }
+            if let Some(user_agent) = device.last_seen_user_agent {
+                connection.insert("user_agent".to_owned(), user_agent.into());
+            }
             if let Some(at_ms) = device.last_seen_at {
                 connection.insert("last_seen".to_owned(), at_ms.into());
             }

@@ -14,7 +14,7 @@ pub use send::send;
 
 use std::sync::Arc;
 
-use causeway_sync::{Filter, StateAt, Sync, SyncRequest};
+use causeway_sync::{Filter, State, StateAt, Sync, SyncRequest};
 use serde_json::Value;
 
 use crate::client::error::ApiError;
@@ -37,7 +37,8 @@ async fn sync_as_value(
         full_state: false,
         state_at: StateAt::End,
         timeout_ms,
-        set_presence: None,
+        // They have no way to say otherwise: whoever asks is there.
+        set_presence: Some(State::Online),
     };
     serde_json::from_slice(&sync.sync(request).await?).map_err(ApiError::internal)
 }

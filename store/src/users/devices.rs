@@ -17,6 +17,8 @@ pub struct Device {
     pub last_seen_at: Option<u64>,
     /// From which address.
     pub last_seen_ip: Option<String>,
+    /// With which program, as it calls itself.
+    pub last_seen_user_agent: Option<String>,
 }
 
 /// A device's last sign of life.
@@ -30,6 +32,8 @@ pub struct Seen {
     pub at_ms: u64,
     /// From which address, if that is known.
     pub ip: Option<String>,
+    /// With which program, as it calls itself.
+    pub user_agent: Option<String>,
 }
 
 /// All devices of a user.
@@ -39,7 +43,7 @@ pub struct Seen {
 pub async fn list(store: &Store, user_id: &str) -> Result<Vec<Device>, StoreError> {
     let rows = meter::timed(
         sqlx::query!(
-            "SELECT device_id, display_name, last_seen_at, last_seen_ip
+            "SELECT device_id, display_name, last_seen_at, last_seen_ip, last_seen_user_agent
              FROM devices WHERE user_id = $1 ORDER BY created_at, device_id LIMIT $2",
             user_id,
             MAX_OWN_ROWS,
@@ -52,6 +56,7 @@ pub async fn list(store: &Store, user_id: &str) -> Result<Vec<Device>, StoreErro
         display_name: row.display_name,
         last_seen_at: row.last_seen_at.map(from_db_ms),
         last_seen_ip: row.last_seen_ip,
+        last_seen_user_agent: row.last_seen_user_agent,
     });
     Ok(devices.collect())
 }
@@ -67,7 +72,7 @@ pub async fn find(
 ) -> Result<Option<Device>, StoreError> {
     let row = meter::timed(
         sqlx::query!(
-            "SELECT device_id, display_name, last_seen_at, last_seen_ip
+            "SELECT device_id, display_name, last_seen_at, last_seen_ip, last_seen_user_agent
              FROM devices WHERE user_id = $1 AND device_id = $2",
             user_id,
             device_id,
@@ -80,6 +85,7 @@ pub async fn find(
         display_name: row.display_name,
         last_seen_at: row.last_seen_at.map(from_db_ms),
         last_seen_ip: row.last_seen_ip,
+        last_seen_user_agent: row.last_seen_user_agent,
     }))
 }
 
@@ -137,16 +143,19 @@ pub async fn write_seen(store: &Store, seen: &[Seen]) -> Result<(), StoreError> 
     let devices: Vec<String> = seen.iter().map(|one| one.device_id.clone()).collect();
     let times: Vec<i64> = seen.iter().map(|one| db_ms(one.at_ms)).collect();
     let ips: Vec<Option<String>> = seen.iter().map(|one| one.ip.clone()).collect();
+    let agents: Vec<Option<String>> = seen.iter().map(|one| one.user_agent.clone()).collect();
     meter::timed(
         sqlx::query!(
-            "UPDATE devices SET last_seen_at = s.at, last_seen_ip = coalesce(s.ip, last_seen_ip)
-             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])
-                  AS s (user_id, device_id, at, ip)
+            "UPDATE devices SET last_seen_at = s.at, last_seen_ip = coalesce(s.ip, last_seen_ip),
+                    last_seen_user_agent = coalesce(s.user_agent, last_seen_user_agent)
+             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[])
+                  AS s (user_id, device_id, at, ip, user_agent)
              WHERE devices.user_id = s.user_id AND devices.device_id = s.device_id",
             &users,
             &devices,
             &times,
             &ips as &[Option<String>],
+            &agents as &[Option<String>],
         )
         .execute(store.pool()),
     )

@@ -124,6 +124,7 @@ impl HubCounts {
             *self = Self::starting_at(self.position);
             return;
         }
+        let before = self.before(change);
         for shared in &change.shared {
             let Some(users) = self.rooms.get_mut(&shared.room) else {
                 continue;
@@ -145,12 +146,33 @@ impl HubCounts {
                 );
             }
         }
+        for (room, user, counts, changed_at) in before {
+            if let Some(entry) = self.entry(room, user)
+                && entry.counts == counts
+            {
+                entry.changed_at = changed_at;
+            }
+        }
         for (room, user, counts) in &change.read {
             self.take_read(*room, user, counts, position);
         }
         for room in &change.unknown {
             self.forget_room(*room);
         }
+    }
+
+    /// What is known of those to whom a change says something of their own: what it takes from one
+    /// may be what it gives to all (their own message, somebody whom they ignore), and then nothing
+    /// has changed to them.
+    fn before<'c>(&mut self, change: &'c Change) -> Vec<(RoomNid, &'c str, RoomCounts, i64)> {
+        let singles = change.users.iter();
+        singles
+            .filter_map(|single| {
+                let entry = self.entry(single.room, &single.user)?;
+                let counts = entry.counts.clone();
+                Some((single.room, &*single.user, counts, entry.changed_at))
+            })
+            .collect()
     }
 
     fn entry(&mut self, room: RoomNid, user: &str) -> Option<&mut Entry> {

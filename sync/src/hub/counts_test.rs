@@ -139,3 +139,20 @@ fn what_is_not_known_is_asked_for() {
     assert!(!counts.reaches(&bob(), 8));
     assert!(counts.reaches(&bob(), 9));
 }
+
+#[test]
+fn what_is_given_to_all_and_taken_from_one_is_no_change_to_them() {
+    let mut counts = known(5);
+    let mut own = notifies(6, &[]);
+    own.users.push(UserChange {
+        room: ROOM,
+        user: "@bob:example.org".into(),
+        thread: "main".into(),
+        notified: -1,
+        highlighted: 0,
+    });
+    counts.take_in(&own);
+    assert_eq!(counts.since(ROOM, &bob(), 5), Unread::Same);
+    counts.take_in(&notifies(7, &[]));
+    assert!(matches!(counts.since(ROOM, &bob(), 5), Unread::New(_)));
+}

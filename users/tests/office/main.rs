@@ -105,7 +105,7 @@ impl Office {
     /// Whether an access token works.
     pub async fn works(&self, login: &LoggedIn) -> bool {
         self.users
-            .authenticate(login.tokens.access.expose(), IP)
+            .authenticate(login.tokens.access.expose(), IP.into())
             .await
             .is_ok()
     }

@@ -244,7 +244,7 @@ async fn closed_means_closed_and_guests_only_where_they_are_let_in() {
     let guest = office.users.register_guest(None).await.unwrap();
     let session = office
         .users
-        .authenticate(guest.tokens.access.expose(), crate::IP)
+        .authenticate(guest.tokens.access.expose(), crate::IP.into())
         .await
         .unwrap();
     assert!(session.is_guest);

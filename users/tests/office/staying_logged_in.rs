@@ -31,7 +31,7 @@ async fn an_expired_token_asks_for_a_soft_logout() {
     office.clock.advance_ms(300_000);
     let expired = office
         .users
-        .authenticate(login.tokens.access.expose(), IP)
+        .authenticate(login.tokens.access.expose(), IP.into())
         .await;
     assert!(matches!(expired, Err(TokenError::Expired)));
     assert!(office.works(&alice).await, "a token without an end stays");
@@ -52,13 +52,17 @@ async fn the_old_tokens_work_until_the_new_ones_are_used() {
     let new = office.users.refresh(refresh.expose()).await.unwrap();
     let lost_token = lost.access.expose();
     assert!(
-        office.users.authenticate(lost_token, IP).await.is_err(),
+        office
+            .users
+            .authenticate(lost_token, IP.into())
+            .await
+            .is_err(),
         "never used, replaced"
     );
     assert!(
         office
             .users
-            .authenticate(new.access.expose(), IP)
+            .authenticate(new.access.expose(), IP.into())
             .await
             .is_ok()
     );
@@ -70,7 +74,7 @@ async fn the_old_tokens_work_until_the_new_ones_are_used() {
     assert!(
         office
             .users
-            .authenticate(third.access.expose(), IP)
+            .authenticate(third.access.expose(), IP.into())
             .await
             .is_ok()
     );
