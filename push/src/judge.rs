@@ -69,7 +69,7 @@ impl Known {
         known.load_users(parts, &rooms, candidates).await?;
         // Only rules of one's own, and mentions, ask who may notify the room.
         let asks = |candidate: &&Candidate| {
-            candidate.pdu.content_json().contains("m.mentions")
+            candidate.logged.pdu.content_json().contains("m.mentions")
                 || known
                     .personal
                     .get(&candidate.logged.room)
@@ -133,9 +133,15 @@ impl Known {
             self.mentioned
                 .insert((member.room, member.user), member.display_name);
         }
+        let senders: HashSet<&str> = candidates
+            .iter()
+            .map(|it| it.logged.pdu.sender().as_str())
+            .collect();
+        let ignored = parts.memory.ignored(&parts.store, &senders).await?;
         let senders = candidates
             .iter()
-            .map(|it| (it.logged.room, it.pdu.sender().to_string()));
+            .filter(|it| ignored.contains(it.logged.pdu.sender().as_str()))
+            .map(|it| (it.logged.room, it.logged.pdu.sender().to_string()));
         let senders: HashSet<_> = senders.collect();
         let senders: Vec<_> = senders.into_iter().collect();
         for (room, sender, user) in store::ignorers(&parts.store, &senders).await? {
@@ -191,12 +197,12 @@ pub(crate) fn judge(parts: &Parts, known: &Known, candidate: &Candidate) -> Verd
         return Verdict::default();
     };
     let joined = u32::try_from(facts.joined).unwrap_or(0);
-    let sender = candidate.pdu.sender().to_string();
+    let sender = candidate.logged.pdu.sender().to_string();
     let mut hearing = Hearing {
         parts,
         known,
         candidate,
-        stage: Stage::new(&candidate.pdu, joined, known.levels.get(&room)),
+        stage: Stage::new(&candidate.logged.pdu, joined, known.levels.get(&room)),
         ignored_by: known.ignorers.get(&(room, sender)),
         personal: known.personal.get(&room),
     };
@@ -283,7 +289,7 @@ impl Hearing<'_> {
         if verdict.shared.is_none() {
             return;
         }
-        let sender = self.candidate.pdu.sender().as_str();
+        let sender = self.candidate.logged.pdu.sender().as_str();
         let sender = Some(sender).filter(|sender| self.parts.is_local(sender));
         let ignorers = self.ignored_by.into_iter().flatten().map(String::as_str);
         let out = sender.into_iter().chain(ignorers);

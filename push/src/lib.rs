@@ -16,6 +16,7 @@
 mod gateway;
 mod judge;
 mod memory;
+mod news;
 pub mod notifications;
 mod queue;
 mod reader;

@@ -1,6 +1,6 @@
 //! What the reader remembers between batches, bounded in bytes. All of it follows from the tables.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use causeway_store::push::{self as store, PersonalMember};
@@ -17,6 +17,9 @@ const RULES_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Bytes that the lists of members with rules of their own take.
 const MEMBERS_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Bytes that it takes to remember of senders whether somebody ignores them.
+const IGNORED_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Entries that the caches are laid out for.
 const ENTRIES: usize = 10_000;
@@ -50,6 +53,8 @@ impl<K, T> Weighter<K, Weighed<T>> for ByBytes {
 pub(crate) struct Memory {
     rules: Cache<String, Weighed<Arc<Ruleset>>, ByBytes>,
     members: Cache<RoomNid, Weighed<Members>, ByBytes>,
+    /// Whether somebody ignores the user.
+    ignored: Cache<String, Weighed<bool>, ByBytes>,
 }
 
 impl Memory {
@@ -57,6 +62,7 @@ impl Memory {
         Self {
             rules: Cache::with_weighter(ENTRIES, RULES_BYTES, ByBytes),
             members: Cache::with_weighter(ENTRIES, MEMBERS_BYTES, ByBytes),
+            ignored: Cache::with_weighter(ENTRIES, IGNORED_BYTES, ByBytes),
         }
     }
 
@@ -64,6 +70,7 @@ impl Memory {
     pub(crate) fn forget_all(&self) {
         self.rules.clear();
         self.members.clear();
+        self.ignored.clear();
     }
 
     /// A user's rules have changed.
@@ -79,6 +86,39 @@ impl Memory {
     /// Somebody has rules of their own from now on.
     pub(crate) fn forget_rooms(&self) {
         self.members.clear();
+    }
+
+    /// Somebody has set whom they ignore.
+    pub(crate) fn forget_ignored(&self) {
+        self.ignored.clear();
+    }
+
+    /// Those of some users whom somebody ignores. One query for what is not remembered.
+    pub(crate) async fn ignored(
+        &self,
+        store: &Store,
+        users: &HashSet<&str>,
+    ) -> Result<HashSet<String>, StoreError> {
+        let mut found: HashSet<String> = HashSet::new();
+        let mut missing: Vec<&str> = Vec::new();
+        for user in users {
+            match self.ignored.get(*user) {
+                Some(known) if known.value => {
+                    found.insert((*user).to_owned());
+                }
+                Some(_) => {}
+                None => missing.push(user),
+            }
+        }
+        found.extend(store::ignored_among(store, &missing).await?);
+        for user in missing {
+            let entry = Weighed {
+                value: found.contains(user),
+                bytes: u64::try_from(user.len()).unwrap_or(u64::MAX),
+            };
+            self.ignored.insert(user.to_owned(), entry);
+        }
+        Ok(found)
     }
 
     /// The members of rooms who have rules of their own. One query for those that are not

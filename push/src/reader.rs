@@ -15,11 +15,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{self, Courier};
 use crate::memory::Memory;
+use crate::news::News;
 use crate::rules::{self, Defaults};
 use crate::work::{self, Work};
 
 /// Entries of the log that one step takes.
-const BATCH_ENTRIES: i64 = 256;
+const BATCH_ENTRIES: usize = 1024;
+
+/// Entries in a step from which on the next one is given time to fill: so many come in while one
+/// step is worked out only where much is written, and there a few full steps cost far less than
+/// many small ones. Whoever waits for counts waits longer by no more than the pause.
+const CROWD_ENTRIES: usize = 24;
+
+/// The time that a step is then given.
+const CROWD_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long the reader waits for news before it looks by itself: another process may have written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -46,6 +55,7 @@ pub struct Push {
     parts: Parts,
     board: Board,
     written: watch::Receiver<Position>,
+    news: News,
     clock: Clock,
     trimmed_ms: u64,
     /// Rung when push gateways are to be told something.
@@ -89,6 +99,8 @@ impl Push {
         clock: Clock,
         settings: PushSettings,
     ) -> Result<Self, StoreError> {
+        // First the tail, then the cursor: nothing is missed between the two.
+        let news = News::of(log.tail());
         let board = Board::new(store::load_cursor(&store).await?);
         let everybody = rules::for_everybody(&settings.defaults);
         Ok(Self {
@@ -100,6 +112,7 @@ impl Push {
             },
             board,
             written: log.watch_position(),
+            news,
             clock,
             trimmed_ms: 0,
             bell: Arc::new(Notify::new()),
@@ -126,12 +139,9 @@ impl Push {
         let mut pause = RETRY.0;
         loop {
             match self.step().await {
-                Ok(true) => pause = RETRY.0,
-                Ok(false) => {
+                Ok(entries) => {
                     pause = RETRY.0;
-                    let cursor = self.board.position();
-                    let news = self.written.wait_for(|position| *position > cursor);
-                    if let Ok(Err(_)) = tokio::time::timeout(LOOK_EVERY, news).await {
+                    if !self.wait(entries).await {
                         return;
                     }
                 }
@@ -146,24 +156,49 @@ impl Push {
         }
     }
 
-    /// One step. Gives whether there was something to do.
-    async fn step(&mut self) -> Result<bool, StoreError> {
+    /// Waits until there may be something to do, after a step that took so many entries. `false` if
+    /// the log has closed and nothing is left.
+    async fn wait(&mut self, entries: usize) -> bool {
+        if entries >= BATCH_ENTRIES {
+            return true;
+        }
+        if entries >= CROWD_ENTRIES {
+            tokio::time::sleep(CROWD_PAUSE).await;
+        }
+        let cursor = self.board.position();
+        let news = self.written.wait_for(|position| *position > cursor);
+        !matches!(tokio::time::timeout(LOOK_EVERY, news).await, Ok(Err(_)))
+    }
+
+    /// One step. Gives how many entries of the log it has taken.
+    async fn step(&mut self) -> Result<usize, StoreError> {
         self.trim().await?;
         let cursor = self.board.position();
-        let batch = store::load_batch(&self.parts.store, cursor, BATCH_ENTRIES).await?;
-        if batch.position == cursor {
+        let batch = self.next(cursor).await?;
+        let entries = batch.position.0.saturating_sub(cursor.0);
+        if entries <= 0 {
             self.show(cursor);
-            return Ok(false);
+            return Ok(0);
         }
         let mut from = cursor;
         for part in cut(batch) {
             let to = part.position;
             if !self.take(from, part).await? {
-                return Ok(true);
+                break;
             }
             from = to;
         }
-        Ok(true)
+        Ok(usize::try_from(entries).unwrap_or(usize::MAX))
+    }
+
+    /// What comes after `cursor`: as this process wrote it, or else out of the tables.
+    async fn next(&mut self, cursor: Position) -> Result<Batch, StoreError> {
+        let entries = self.news.after(cursor, BATCH_ENTRIES);
+        if entries.is_empty() {
+            let limit = i64::try_from(BATCH_ENTRIES).unwrap_or(i64::MAX);
+            return store::load_batch(&self.parts.store, cursor, limit).await;
+        }
+        store::batch_of(&self.parts.store, cursor, &entries).await
     }
 
     /// Works out and writes one part of a batch. `false` if another process was faster.
@@ -254,6 +289,8 @@ pub(crate) struct Changed {
     pub rooms: Vec<causeway_store::RoomNid>,
     /// Somebody has rules of their own for the first time.
     pub all_rooms: bool,
+    /// Somebody has set whom they ignore.
+    pub ignored: bool,
 }
 
 impl Changed {
@@ -262,6 +299,9 @@ impl Changed {
         self.rooms.iter().for_each(|room| memory.forget_room(*room));
         if self.all_rooms {
             memory.forget_rooms();
+        }
+        if self.ignored {
+            memory.forget_ignored();
         }
     }
 }

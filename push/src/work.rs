@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use causeway_events::{Pdu, RoomVersion};
+use causeway_events::Pdu;
 use causeway_store::log::{Membership as Word, REDACTED, REJECTED, SOFT_FAILED};
 use causeway_store::push::{
     self as store, Batch, Change, Counts, Effect, Item, LoggedEvent, Membership, NewAction,
     NewShared, SharedChange, UserChange,
 };
 use causeway_store::{Position, RoomNid, StoreError};
-use ruma::{OwnedEventId, RoomVersionId, UserId};
+use ruma::UserId;
 use serde::Deserialize;
 
 use crate::judge::{self, Known, Verdict};
@@ -37,7 +37,6 @@ pub(crate) struct Work {
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub logged: Box<LoggedEvent>,
-    pub pdu: Pdu,
     pub thread: Arc<str>,
     /// Users of this server whom it mentions.
     pub mentioned: Vec<String>,
@@ -65,14 +64,15 @@ pub(crate) async fn work_out(
                 rules,
                 ignored,
             } => work.take_account(parts, position, user, rules, ignored),
+            // Events that do not count at all are passed over.
+            Item::Event(logged) if logged.flags & (REJECTED | SOFT_FAILED) != 0 => {}
             Item::Event(logged) => {
-                let Some(pdu) = parse(&logged) else { continue };
-                if let Some(target) = pdu.redacts() {
+                if let Some(target) = logged.pdu.redacts() {
                     redactions.push((logged.room, target.to_string()));
                 }
-                work.take_member(parts, &logged, &pdu);
+                work.take_member(parts, &logged);
                 if logged.flags & REDACTED == 0 {
-                    candidates.push(candidate(parts, logged, pdu));
+                    candidates.push(candidate(parts, logged));
                 }
             }
         }
@@ -96,27 +96,15 @@ pub(crate) async fn work_out(
     Ok(work)
 }
 
-/// An event that counts at all.
-fn parse(logged: &LoggedEvent) -> Option<Pdu> {
-    if logged.flags & (REJECTED | SOFT_FAILED) != 0 {
-        return None;
-    }
-    let version = RoomVersionId::try_from(logged.version.as_str()).ok()?;
-    let version = RoomVersion::find(&version)?;
-    let id = OwnedEventId::try_from(logged.event_id.as_str()).ok()?;
-    Pdu::from_stored(version, id, logged.json.clone()).ok()
-}
-
-fn candidate(parts: &Parts, logged: Box<LoggedEvent>, pdu: Pdu) -> Candidate {
+fn candidate(parts: &Parts, logged: Box<LoggedEvent>) -> Candidate {
     let thread = match &logged.relation {
         Some((root, kind)) if kind == "m.thread" => root.as_str().into(),
         _ => store::MAIN.into(),
     };
     Candidate {
-        mentioned: mentioned(parts, &pdu),
-        invited: invited(parts, &pdu),
+        mentioned: mentioned(parts, &logged.pdu),
+        invited: invited(parts, &logged.pdu),
         logged,
-        pdu,
         thread,
     }
 }
@@ -164,16 +152,6 @@ fn membership(content: &str) -> Option<Word> {
     Word::from_word(&content.membership)
 }
 
-fn replaced_membership(json: &str) -> Option<Word> {
-    #[derive(Deserialize)]
-    struct Event<'a> {
-        #[serde(borrow)]
-        content: &'a serde_json::value::RawValue,
-    }
-    let event: Event<'_> = serde_json::from_str(json).ok()?;
-    membership(event.content.get())
-}
-
 /// Follows relations to threads: a reaction in a thread is in the thread.
 async fn find_threads(parts: &Parts, candidates: &mut [Candidate]) -> Result<(), StoreError> {
     let related = |candidate: &Candidate| match &candidate.logged.relation {
@@ -206,6 +184,7 @@ impl Work {
         if let Some(content) = ignored {
             let ignored = ignored_users(&content);
             self.effect.ignored.push((user.clone(), ignored));
+            self.changed.ignored = true;
         }
         if let Some(content) = rules {
             if !rules::are_default(&content, id, &parts.settings.defaults) {
@@ -215,14 +194,14 @@ impl Work {
         }
     }
 
-    fn take_member(&mut self, parts: &Parts, logged: &LoggedEvent, pdu: &Pdu) {
+    fn take_member(&mut self, parts: &Parts, logged: &LoggedEvent) {
+        let (pdu, before) = (&logged.pdu, logged.before);
         let (Some(user), "m.room.member") = (pdu.state_key(), pdu.event_type()) else {
             return;
         };
         if !parts.is_local(user) {
             return;
         }
-        let before = logged.replaced.as_deref().and_then(replaced_membership);
         let after = membership(pdu.content_json());
         let joined = after == Some(Word::Join);
         // Names change, too.

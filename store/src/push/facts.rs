@@ -201,6 +201,26 @@ pub async fn members_among(
     Ok(members.collect())
 }
 
+/// Which of these users somebody ignores.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn ignored_among(store: &Store, users: &[&str]) -> Result<Vec<String>, StoreError> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = timed(
+        sqlx::query_scalar!(
+            r#"SELECT w.user_id AS "user_id!" FROM UNNEST($1::text[]) AS w(user_id)
+               WHERE EXISTS (SELECT 1 FROM push_ignored i WHERE i.ignored_id = w.user_id)"#,
+            users as _
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    Ok(found)
+}
+
 /// Members of rooms who ignore somebody: room, who is ignored, by whom.
 ///
 /// # Errors

@@ -2,7 +2,12 @@
 
 use std::collections::HashMap;
 
+use causeway_events::{Pdu, RoomVersion};
+use ruma::{OwnedEventId, RoomVersionId};
+use serde::Deserialize;
+
 use crate::ids::{EventNid, Position, RoomNid};
+use crate::log::{Entry, EventRecord, LogEntry, Membership};
 use crate::meter::timed;
 use crate::{Store, StoreError};
 
@@ -35,7 +40,8 @@ pub enum Item {
     },
 }
 
-/// An event as it stands in the tables now.
+/// An event as it came into the log, or as it stands in the tables now: a redaction that follows
+/// may have blanked it there.
 #[derive(Debug)]
 pub struct LoggedEvent {
     /// Its position.
@@ -44,18 +50,38 @@ pub struct LoggedEvent {
     pub room: RoomNid,
     /// Its number.
     pub nid: EventNid,
-    /// Its id.
-    pub event_id: String,
     /// The event.
-    pub json: String,
+    pub pdu: Pdu,
     /// See [`crate::log::REJECTED`] and its neighbours.
     pub flags: i16,
-    /// The room's version.
-    pub version: String,
     /// What it relates to: the parent and the kind of relation.
     pub relation: Option<(String, String)>,
-    /// Of a state event: the one that stood before.
-    pub replaced: Option<String>,
+    /// Of a member event: the membership before.
+    pub before: Option<Membership>,
+}
+
+impl LoggedEvent {
+    fn of(position: Position, record: &EventRecord) -> Self {
+        let relation = record.relation.as_ref();
+        Self {
+            position,
+            room: record.room,
+            nid: record.nid,
+            pdu: record.pdu.clone(),
+            flags: record.flags,
+            relation: relation.map(|it| (it.parent.to_string(), it.rel_type.clone())),
+            before: record.member.as_ref().and_then(|member| member.before),
+        }
+    }
+}
+
+/// What a batch of the log is about, before the tables are asked for what goes with it.
+#[derive(Default)]
+struct Sorted {
+    /// Users who have read in a room, and the last position at which they did.
+    readers: HashMap<(i64, String), i64>,
+    /// Users who set something, and the last position at which they did.
+    accounts: HashMap<String, i64>,
 }
 
 /// Up to where a user has read a room.
@@ -87,7 +113,7 @@ pub async fn load_cursor(store: &Store) -> Result<Position, StoreError> {
     Ok(Position(position))
 }
 
-/// The next entries after `after`, up to `limit`. A fixed number of queries.
+/// The next entries after `after`, up to `limit`, out of the tables. A fixed number of queries.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -110,25 +136,68 @@ pub async fn load_batch(store: &Store, after: Position, limit: i64) -> Result<Ba
     };
     let position = Position(last.position);
     let mut events = Vec::new();
-    let mut readers: HashMap<(i64, String), i64> = HashMap::new();
-    let mut accounts: HashMap<String, i64> = HashMap::new();
+    let mut sorted = Sorted::default();
     for row in rows {
         match (row.kind, row.room_nid, row.event_nid, row.user_id) {
             (1, Some(room), Some(event), _) => events.push((row.position, room, event)),
             (2, Some(room), _, Some(user)) => {
-                readers.insert((room, user), row.position);
+                sorted.readers.insert((room, user), row.position);
             }
             (3, None, _, Some(user)) => {
-                accounts.insert(user, row.position);
+                sorted.accounts.insert(user, row.position);
             }
             _ => {}
         }
     }
-    let mut items = load_events(store, &events).await?;
-    items.extend(load_receipts(store, &readers).await?);
-    items.extend(load_account_data(store, after, &accounts).await?);
-    items.sort_by_key(Item::position);
-    Ok(Batch { position, items })
+    let items = load_events(store, &events).await?;
+    sorted.complete(store, after, position, items).await
+}
+
+/// What entries right after `after` are about, as this process wrote them: events are not read
+/// again. A fixed number of queries, none for a batch of events alone.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn batch_of(
+    store: &Store,
+    after: Position,
+    entries: &[LogEntry],
+) -> Result<Batch, StoreError> {
+    let position = entries.last().map_or(after, |last| last.position);
+    let mut items = Vec::with_capacity(entries.len());
+    let mut sorted = Sorted::default();
+    for LogEntry { position, entry } in entries {
+        match entry {
+            Entry::Event(record) => {
+                items.push(Item::Event(Box::new(LoggedEvent::of(*position, record))));
+            }
+            Entry::Receipt(receipt) => {
+                let reader = (receipt.room.0, receipt.user.to_string());
+                sorted.readers.insert(reader, position.0);
+            }
+            Entry::AccountData(data) if data.room.is_none() => {
+                sorted.accounts.insert(data.user.to_string(), position.0);
+            }
+            _ => {}
+        }
+    }
+    sorted.complete(store, after, position, items).await
+}
+
+impl Sorted {
+    /// The batch: `items` and what the tables say of receipts and account data.
+    async fn complete(
+        self,
+        store: &Store,
+        after: Position,
+        position: Position,
+        mut items: Vec<Item>,
+    ) -> Result<Batch, StoreError> {
+        items.extend(load_receipts(store, &self.readers).await?);
+        items.extend(load_account_data(store, after, &self.accounts).await?);
+        items.sort_by_key(Item::position);
+        Ok(Batch { position, items })
+    }
 }
 
 impl Item {
@@ -164,20 +233,39 @@ LEFT JOIN events p ON p.room_nid = e.room_nid AND p.event_nid = e.replaces AND e
         .fetch_all(store.pool()),
     )
     .await?;
-    let events = rows.into_iter().map(|row| {
-        Item::Event(Box::new(LoggedEvent {
+    let events = rows.into_iter().filter_map(|row| {
+        Some(Item::Event(Box::new(LoggedEvent {
             position: Position(row.position),
             room: RoomNid(row.room_nid),
             nid: EventNid(row.event_nid),
-            event_id: row.event_id,
-            json: row.json,
+            pdu: parse(&row.version, &row.event_id, row.json)?,
             flags: row.flags,
-            version: row.version,
             relation: row.parent_id.zip(row.rel_type),
-            replaced: row.replaced,
-        }))
+            before: row.replaced.as_deref().and_then(replaced_membership),
+        })))
     });
     Ok(events.collect())
+}
+
+/// A stored event, if it can be read: one that cannot means nothing to anybody.
+fn parse(version: &str, event_id: &str, json: String) -> Option<Pdu> {
+    let version = RoomVersion::find(&RoomVersionId::try_from(version).ok()?)?;
+    let id = OwnedEventId::try_from(event_id).ok()?;
+    Pdu::from_stored(version, id, json).ok()
+}
+
+/// The membership that a stored member event gave.
+fn replaced_membership(json: &str) -> Option<Membership> {
+    #[derive(Deserialize)]
+    struct Event {
+        content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Content {
+        membership: String,
+    }
+    let event: Event = serde_json::from_str(json).ok()?;
+    Membership::from_word(&event.content.membership)
 }
 
 /// The receipts that stand now: they only go forward, so those between matter no more.

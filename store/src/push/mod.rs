@@ -1,7 +1,7 @@
 //! Push: what the reader of the log reads and writes, and what others ask of it.
 //!
-//! How counts are kept stands in `migrations/0020_push.sql`. Start reading at [`load_batch`] (what
-//! the reader is given), [`write_batch`] (its effect, with its cursor) and [`counts`].
+//! How counts are kept stands in `migrations/0020_push.sql`. Start reading at [`batch_of`] and [`load_batch`]
+//! (what the reader is given), [`write_batch`] (its effect, with its cursor) and [`counts`].
 
 mod board;
 mod counts;
@@ -16,10 +16,10 @@ mod write;
 pub use self::board::{Board, Change, Listener, SharedChange, UserChange};
 pub use self::counts::{Counts, RoomCounts, ThreadCount, counts, counts_in, counts_since};
 pub use self::facts::{
-    MemberOfRoom, PersonalMember, RoomFacts, RoomLevels, ignorers, list_personal, members_among,
-    personal_among, redacted_among, room_facts, room_levels, rules_of, threads_of,
+    MemberOfRoom, PersonalMember, RoomFacts, RoomLevels, ignored_among, ignorers, list_personal,
+    members_among, personal_among, redacted_among, room_facts, room_levels, rules_of, threads_of,
 };
-pub use self::items::{Batch, Item, LoggedEvent, ReadUpTo, load_batch, load_cursor};
+pub use self::items::{Batch, Item, LoggedEvent, ReadUpTo, batch_of, load_batch, load_cursor};
 pub use self::list::{Notification, list_notifications};
 pub use self::queue::{
     DuePusher, NewQueued, PusherKey, Queued, delivered, due_pushers, failed, next_queued,
