@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use causeway_events::auth_index::Indexed;
+use causeway_events::limits::MAX_PREV_EVENTS;
 use causeway_events::power::PowerLevels;
 use causeway_events::{Pdu, Reference, RoomVersion};
-use causeway_store::log::{HeadRow, Membership};
-use causeway_store::{EventNid, KeyNid, RoomNid};
+use causeway_store::log::{HeadRow, Membership, NewLine};
+use causeway_store::{EventNid, KeyNid, RoomNid, StateRef};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
 
@@ -24,6 +25,19 @@ pub struct StateEntry {
     pub pdu: Pdu,
     /// Its place in the index of auth chains.
     pub(crate) index: Option<Arc<Indexed>>,
+    /// Whether that is the end of its chain.
+    pub(crate) is_end: bool,
+}
+
+/// One of a room's ends (forward extremities).
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    /// The event.
+    pub(crate) nid: EventNid,
+    /// The event, as the next one names it.
+    pub(crate) reference: Reference,
+    /// The state after it.
+    pub(crate) state: StateRef,
 }
 
 type ByStateKey = imbl::HashMap<Arc<str>, StateEntry>;
@@ -37,7 +51,10 @@ pub struct Head {
     partial_state: bool,
     pub(crate) row: HeadRow,
     /// The room's ends, in the order of `row.extremities`.
-    pub(crate) extremities: Vec<Reference>,
+    pub(crate) ends: Vec<End>,
+    /// The last step of the line that the current state is on, and the lines below that one.
+    pub(crate) line_end: i32,
+    pub(crate) line_height: i32,
     /// The current state without the members.
     state: imbl::HashMap<Arc<str>, ByStateKey>,
     /// Members that were asked for; `None` has no membership.
@@ -51,15 +68,17 @@ impl Head {
         version: RoomVersion,
         partial_state: bool,
         row: HeadRow,
-        extremities: Vec<Reference>,
+        ends: Vec<End>,
     ) -> Self {
         Self {
             room,
             room_id,
             version,
             partial_state,
+            line_end: row.state.step,
+            line_height: 0,
             row,
-            extremities,
+            ends,
             state: imbl::HashMap::new(),
             members: imbl::HashMap::new(),
         }
@@ -166,6 +185,75 @@ impl Head {
             self.members.clear();
         }
         self.members.insert(user, entry).flatten()
+    }
+
+    /// Sets the room's ends.
+    pub(crate) fn set_ends(&mut self, ends: Vec<End>) {
+        self.row.extremities = ends.iter().map(|end| end.nid).collect();
+        self.ends = ends;
+    }
+
+    /// The ends that the next event follows on: all, or as many as an event may name. Those are
+    /// chosen so that each state that an end has is among theirs.
+    pub(crate) fn next_prev(&self) -> Vec<&End> {
+        let mut chosen: Vec<&End> = Vec::with_capacity(self.ends.len().min(MAX_PREV_EVENTS));
+        let mut same: Vec<&End> = Vec::new();
+        for end in &self.ends {
+            if chosen.iter().any(|known| known.state == end.state) {
+                same.push(end);
+            } else {
+                chosen.push(end);
+            }
+        }
+        chosen.extend(same);
+        chosen.truncate(MAX_PREV_EVENTS);
+        chosen
+    }
+
+    /// The next step of the current state: on its line, or, where another state has gone on from
+    /// there, on a new line.
+    pub(crate) fn next_step(&mut self) -> (StateRef, Option<NewLine>) {
+        let row = &mut self.row;
+        if row.state.step == self.line_end {
+            row.state.step += 1;
+            self.line_end += 1;
+            return (row.state, None);
+        }
+        let line = NewLine {
+            line: row.next_line,
+            parent: Some(row.state),
+            height: self.line_height + 1,
+        };
+        row.next_line += 1;
+        row.state = StateRef {
+            line: line.line,
+            step: 1,
+        };
+        self.line_end = 1;
+        self.line_height = line.height;
+        (row.state, Some(line))
+    }
+
+    /// Takes an entry out of the state.
+    pub(crate) fn unset(&mut self, event_type: &str, state_key: &str) {
+        if event_type == "m.room.member" {
+            if let Ok(user) = UserId::parse(state_key) {
+                self.remember(user, None);
+            }
+            return;
+        }
+        if let Some(entries) = self.state.get_mut(event_type) {
+            entries.remove(state_key);
+        }
+    }
+
+    /// Notes that another event follows on an entry in the index of auth chains.
+    pub(crate) fn note_followed(&mut self, event_type: &str, state_key: &str, nid: EventNid) {
+        let entry = self.entry(event_type, state_key);
+        if let Some(mut entry) = entry.filter(|entry| entry.nid == nid).cloned() {
+            entry.is_end = false;
+            self.set(entry);
+        }
     }
 
     /// Replaces an event of the state by what a redaction left of it.

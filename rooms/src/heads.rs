@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId};
 
-use crate::head::{Head, StateEntry};
+use crate::head::{End, Head, StateEntry};
 use crate::write::LoadError;
 
 /// One room's place in memory. The lock is held for the time of building an event, never across
@@ -32,6 +32,8 @@ pub(crate) struct Warm {
     pub(crate) slot: Mutex<Slot>,
     /// Held while the head is loaded, so that a crowd of senders loads it once.
     loading: tokio::sync::Mutex<()>,
+    /// Held by whoever takes in events of other servers: they would only get in each other's way.
+    pub(crate) receiving: tokio::sync::Mutex<()>,
 }
 
 impl Warm {
@@ -74,6 +76,14 @@ impl Heads {
             Ok(warm) => warm,
             Err(never) => match never {},
         }
+    }
+
+    /// Throws a room's head away.
+    pub(crate) fn forget(&self, room_id: &RoomId) {
+        let warm = self.warm(room_id);
+        let mut slot = warm.slot.lock();
+        slot.head = None;
+        slot.generation += 1;
     }
 
     /// The head, loaded if need be.
@@ -150,15 +160,17 @@ async fn load(store: &Store, room_id: &RoomId) -> Result<Head, LoadError> {
         .ok()
         .and_then(|id| RoomVersion::find(&id))
         .ok_or_else(|| corrupt("rooms", row.room))?;
-    let extremities = extremities(store, version, &row).await?;
+    let ends = ends(store, version, &row).await?;
     let mut head = Head::new(
         row.room,
         room_id.to_owned(),
         version,
         row.partial_state,
         row.head,
-        extremities,
+        ends,
     );
+    head.line_end = row.line_end;
+    head.line_height = row.line_height;
     for state in load_current_state(store, row.room).await? {
         let pdu = stored(version, row.room, &state.event_id, state.json)?;
         let index = indexed(state.index)?;
@@ -167,6 +179,7 @@ async fn load(store: &Store, room_id: &RoomId) -> Result<Head, LoadError> {
             nid: state.event,
             pdu,
             index,
+            is_end: state.is_end,
         });
     }
     Ok(head)
@@ -174,7 +187,25 @@ async fn load(store: &Store, room_id: &RoomId) -> Result<Head, LoadError> {
 
 /// The room's ends as the next event names them. Where ids are no hashes (versions 1 and 2), the
 /// events themselves are read.
-async fn extremities(
+async fn ends(store: &Store, version: RoomVersion, row: &RoomRow) -> Result<Vec<End>, StoreError> {
+    let references = references(store, version, row).await?;
+    let states = row.extremity_states.iter();
+    let ends = row.head.extremities.iter().zip(references).zip(states);
+    let ends: Vec<End> = ends
+        .map(|((nid, reference), state)| End {
+            nid: *nid,
+            reference,
+            state: *state,
+        })
+        .collect();
+    if ends.len() == row.head.extremities.len() {
+        Ok(ends)
+    } else {
+        Err(corrupt("room_heads", row.room))
+    }
+}
+
+async fn references(
     store: &Store,
     version: RoomVersion,
     row: &RoomRow,
@@ -198,7 +229,7 @@ async fn extremities(
     Ok(references)
 }
 
-fn member_entry(version: RoomVersion, row: MemberRow) -> Result<StateEntry, StoreError> {
+pub(crate) fn member_entry(version: RoomVersion, row: MemberRow) -> Result<StateEntry, StoreError> {
     let pdu = stored(version, RoomNid(0), &row.event_id, row.json)?;
     let index = indexed(row.index)?;
     Ok(StateEntry {
@@ -206,10 +237,11 @@ fn member_entry(version: RoomVersion, row: MemberRow) -> Result<StateEntry, Stor
         nid: row.event,
         pdu,
         index,
+        is_end: row.is_end,
     })
 }
 
-fn indexed(row: Option<ChainPlace>) -> Result<Option<Arc<Indexed>>, StoreError> {
+pub(crate) fn indexed(row: Option<ChainPlace>) -> Result<Option<Arc<Indexed>>, StoreError> {
     let Some(row) = row else { return Ok(None) };
     let corrupt = || StoreError::Corrupt {
         table: "events",
@@ -237,7 +269,7 @@ pub(crate) fn stored(
     })
 }
 
-fn corrupt(table: &'static str, room: RoomNid) -> StoreError {
+pub(crate) fn corrupt(table: &'static str, room: RoomNid) -> StoreError {
     StoreError::Corrupt {
         table,
         id: room.to_string(),

@@ -14,6 +14,7 @@ mod head;
 mod heads;
 pub mod read;
 pub mod receipts;
+pub mod receive;
 mod rooms;
 mod write;
 

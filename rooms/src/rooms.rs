@@ -10,6 +10,7 @@ use ruma::{OwnedServerName, OwnedUserId, RoomId, ServerName, UserId};
 
 use crate::head::{Head, StateEntry};
 use crate::heads::Heads;
+use crate::receive::Coverages;
 use crate::write::LoadError;
 
 /// What an operator can choose about rooms.
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) nids: Nids,
     pub(crate) keys: StateKeys,
     pub(crate) heads: Heads,
+    pub(crate) coverages: Coverages,
     /// When the newest room was made, in milliseconds since 1970.
     pub(crate) last_creation_ms: Mutex<u64>,
 }
@@ -62,6 +64,7 @@ impl Rooms {
             nids,
             keys,
             heads,
+            coverages: Coverages::new(),
             last_creation_ms: Mutex::new(0),
         }))
     }

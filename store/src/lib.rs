@@ -7,6 +7,7 @@
 
 pub mod checkup;
 mod clock;
+pub mod graph;
 mod ids;
 pub mod log;
 pub mod media;

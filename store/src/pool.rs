@@ -66,6 +66,14 @@ impl StoreError {
         };
         matches!(code.as_deref(), Some("22021" | "22P05"))
     }
+
+    /// Whether what was to be written is there already, because somebody else has just written it.
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            _ => false,
+        }
+    }
 }
 
 /// The database, as the rest of the program holds it. Cheap to clone.

@@ -70,7 +70,7 @@ impl Rooms {
         let wishes = self.prepare(room, &append).await?;
         let warm = self.parts().heads.warm(room);
         let mut pause = FIRST_PAUSE;
-        for _ in 0..MAX_ATTEMPTS {
+        for attempt in 0..MAX_ATTEMPTS {
             let step = {
                 let permit = self
                     .parts()
@@ -120,7 +120,7 @@ impl Rooms {
                             position: None,
                         });
                     }
-                    Err(AppendError::Stale) => warm.discard(generation),
+                    Err(error) if is_moved(&error, attempt) => warm.discard(generation),
                     Err(AppendError::Unavailable(_)) => {
                         warm.discard(generation);
                         tokio::time::sleep(pause).await;
@@ -283,6 +283,16 @@ impl Rooms {
             }
         }
         Ok(Ready::Built(Box::new(builder.finish())))
+    }
+}
+
+/// Whether the room is another one than the event was built on. A conflict says that, too, if
+/// another node has put events into the room that its head does not tell of.
+fn is_moved(error: &AppendError, attempt: u32) -> bool {
+    match error {
+        AppendError::Stale => true,
+        AppendError::Conflict(_) => attempt == 0,
+        _ => false,
     }
 }
 

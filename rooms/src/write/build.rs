@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use causeway_events::auth::{AuthError, auth_types, authorise};
 use causeway_events::auth_index::{Indexed, assign};
+use causeway_events::canonical::MAX_INT;
 use causeway_events::{Draft, Pdu, Placement, Reference, ServerKey};
 use causeway_store::log::{
     ChainPlace, CurrentEntry, EventRecord, HeadRow, NewLine, NewRoom, RedactedEvent, RoomBatch,
@@ -14,7 +15,7 @@ use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, UserId};
 
 use super::error::WriteError;
 use super::record;
-use crate::head::{Head, StateEntry};
+use crate::head::{End, Head, StateEntry};
 
 /// A draft with what was looked up for it before the head was locked.
 #[derive(Debug, Clone)]
@@ -71,6 +72,7 @@ impl<'a> Builder<'a> {
             steps: Vec::new(),
             current: Vec::new(),
             redacted: Vec::new(),
+            missing: Vec::new(),
         };
         Self {
             key,
@@ -113,11 +115,17 @@ impl<'a> Builder<'a> {
             .map(|entry| Reference::to(version, &entry.pdu))
             .collect();
         let auth_nids = auth.iter().map(|entry| entry.nid).collect();
+        let prev_events: Vec<Reference> = self
+            .head
+            .next_prev()
+            .into_iter()
+            .map(|end| end.reference.clone())
+            .collect();
         let placement = Placement {
             room_id: self.placement_room(draft),
-            prev_events: &self.head.extremities,
+            prev_events: &prev_events,
             auth_events: &auth_events,
-            depth: u64::try_from(self.head.row.depth).unwrap_or(0) + 1,
+            depth: u64::try_from(next_depth(self.head.row.depth)).unwrap_or(0),
         };
         let pdu = draft.build(version, &placement, self.key)?;
         authorise(version, &pdu, |t, k| {
@@ -166,33 +174,34 @@ impl<'a> Builder<'a> {
             .iter()
             .filter_map(|entry| entry.index.as_deref())
             .collect();
-        // In a room that never forked, what stands in the state is the end of its chain.
-        let never_forked = self.head.row.next_line <= 1;
+        let is_end = replaces.is_some_and(|entry| entry.is_end);
         let replaced = replaces.and_then(|entry| entry.index.as_deref());
-        Arc::new(assign(
-            &indexed,
-            replaced,
-            |_| never_forked,
-            nid.0.unsigned_abs(),
-        ))
+        Arc::new(assign(&indexed, replaced, |_| is_end, nid.0.unsigned_abs()))
     }
 
     fn take_in(&mut self, wish: &Wish, pdu: Pdu, auth: Vec<EventNid>, index: Option<Arc<Indexed>>) {
-        let row = &mut self.head.row;
-        let prev = std::mem::replace(&mut row.extremities, vec![wish.nid]);
-        row.depth += 1;
+        let prev: Vec<EventNid> = self.head.next_prev().iter().map(|end| end.nid).collect();
+        self.head.row.depth = next_depth(self.head.row.depth);
         // Numbers of events are unique, so no two heads of a room ever have the same version.
-        row.version = wish.nid.0;
+        self.head.row.version = wish.nid.0;
         if let Some(key) = wish.key {
-            row.state.step += 1;
+            let (at, line) = self.head.next_step();
+            self.batch.lines.extend(line);
             self.batch.steps.push(StateStep {
-                at: row.state,
+                at,
                 key,
                 event: wish.nid,
             });
         }
-        let state = row.state;
-        self.head.extremities = vec![Reference::to(self.head.version(), &pdu)];
+        let state = self.head.row.state;
+        let mut ends = std::mem::take(&mut self.head.ends);
+        ends.retain(|end| !prev.contains(&end.nid));
+        ends.push(End {
+            nid: wish.nid,
+            reference: Reference::to(self.head.version(), &pdu),
+            state,
+        });
+        self.head.set_ends(ends);
         let chain = index.as_deref().map(chain_place);
         let (replaces, member) = self.enter_state(wish, &pdu, index);
         if let Some((target, left)) = &wish.redacted {
@@ -210,6 +219,7 @@ impl<'a> Builder<'a> {
             flags: 0,
             state,
             current: None,
+            resolved: Vec::new(),
             key: wish.key,
             replaces,
             chain,
@@ -222,6 +232,8 @@ impl<'a> Builder<'a> {
                 .redacted
                 .as_ref()
                 .map(|(_, left)| left.owned_event_id().clone()),
+            was_outlier: false,
+            was_wanted: false,
             pdu,
         }));
     }
@@ -243,8 +255,13 @@ impl<'a> Builder<'a> {
             nid: wish.nid,
             pdu: pdu.clone(),
             index,
+            is_end: true,
         });
-        let member = record::member_change(pdu, old.as_ref(), self.server);
+        let member = record::member_change(
+            pdu,
+            old.as_ref().and_then(StateEntry::membership),
+            self.server,
+        );
         match &member {
             Some(change) => record::count(&mut self.head.row, change),
             None => self.batch.current.push(CurrentEntry {
@@ -270,12 +287,18 @@ impl<'a> Builder<'a> {
 }
 
 /// An entry of the index of auth chains as it is stored. Numbers of events are positive `i64`s.
-fn chain_place(index: &Indexed) -> ChainPlace {
+pub(crate) fn chain_place(index: &Indexed) -> ChainPlace {
     ChainPlace {
         chain: EventNid(index.place.chain.cast_signed()),
         seq: i32::try_from(index.place.seq).unwrap_or(i32::MAX),
         reach: index.reach.pack(),
     }
+}
+
+/// The depth of an event that follows on one of this depth. It ends where the numbers of
+/// canonical JSON do: a room stays usable whatever depth a stranger claims.
+fn next_depth(depth: i64) -> i64 {
+    depth.saturating_add(1).min(MAX_INT)
 }
 
 /// The head of a room that has no events yet.

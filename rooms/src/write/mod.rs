@@ -1,9 +1,9 @@
 //! From a wish to an event in the log.
 
 mod append;
-mod build;
+pub(crate) mod build;
 mod error;
-mod record;
+pub(crate) mod record;
 
 pub use append::{Accepted, Append};
 pub use error::{LoadError, WriteError};

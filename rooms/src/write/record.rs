@@ -5,7 +5,7 @@ use causeway_store::log::{HeadRow, MemberChange, Membership, Relation};
 use ruma::{OwnedEventId, ServerName, UserId};
 use serde::Deserialize;
 
-use crate::head::{StateEntry, membership};
+use crate::head::membership;
 
 /// `m.relates_to`, where the event has one that names a type and an event.
 pub(crate) fn relation(pdu: &Pdu) -> Option<Relation> {
@@ -24,16 +24,18 @@ pub(crate) fn relation(pdu: &Pdu) -> Option<Relation> {
         return None;
     }
     let relates_to = pdu.content_as::<Content>().ok()?.relates_to?;
-    Some(Relation {
+    let relation = Relation {
         parent: relates_to.event_id?,
         rel_type: relates_to.rel_type?,
-    })
+    };
+    let is_storable = is_storable(relation.parent.as_str()) && is_storable(&relation.rel_type);
+    is_storable.then_some(relation)
 }
 
 /// What a member event does; `None` for other events.
 pub(crate) fn member_change(
     pdu: &Pdu,
-    old: Option<&StateEntry>,
+    before: Option<Membership>,
     server: &ServerName,
 ) -> Option<MemberChange> {
     #[derive(Deserialize, Default)]
@@ -49,16 +51,22 @@ pub(crate) fn member_change(
     let user = UserId::parse(pdu.state_key()?).ok()?;
     let content: Content = pdu.content_as().unwrap_or_default();
     let text = |value: Option<serde_json::Value>| {
-        value.as_ref().and_then(|v| v.as_str()).map(str::to_owned)
+        let text = value.as_ref().and_then(|v| v.as_str());
+        text.filter(|text| is_storable(text)).map(str::to_owned)
     };
     Some(MemberChange {
-        before: old.and_then(StateEntry::membership),
+        before,
         after: membership(pdu).unwrap_or(Membership::Leave),
         is_local: user.server_name() == server,
         display_name: text(content.displayname),
         avatar_url: text(content.avatar_url),
         user,
     })
+}
+
+/// The database keeps no text with a zero character.
+fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
 }
 
 /// Keeps the counts of members.

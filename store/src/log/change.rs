@@ -74,6 +74,8 @@ pub struct RoomBatch {
     pub current: Vec<CurrentEntry>,
     /// Events that are blanked by redactions in this batch.
     pub redacted: Vec<RedactedEvent>,
+    /// Events that an event of the batch follows on and that are not here: `(which, whose)`.
+    pub missing: Vec<(OwnedEventId, EventNid)>,
 }
 
 /// A row of `rooms`.
@@ -115,6 +117,13 @@ pub const PARTIAL_STATE: i16 = 4;
 /// The event has been redacted; its JSON is the redacted form.
 pub const REDACTED: i16 = 8;
 
+/// The event is here to authorise others, or to tell of a membership in a room that is not here: it
+/// has no state, and nothing can follow on it.
+pub const OUTLIER: i16 = 16;
+
+/// An event that readers are not told of: rejected, or refused by the current state.
+pub(crate) const HIDDEN: i16 = REJECTED | SOFT_FAILED;
+
 /// An event with what this server knows about it: the form it has in the log.
 #[derive(Debug, Clone)]
 pub struct EventRecord {
@@ -130,6 +139,9 @@ pub struct EventRecord {
     pub state: StateRef,
     /// The room's state after the event was taken in, where that is another one.
     pub current: Option<StateRef>,
+    /// What changed in the room's state besides what the event itself says, because forks were
+    /// resolved.
+    pub resolved: Vec<Resolved>,
     /// Of state events.
     pub key: Option<KeyNid>,
     /// The state event that it took the place of.
@@ -146,8 +158,23 @@ pub struct EventRecord {
     pub relation: Option<Relation>,
     /// What it does to a membership.
     pub member: Option<MemberChange>,
-    /// What it redacts, where that is in the room.
+    /// What it redacts, where it may: if that is not in the room yet, it will come blank.
     pub redacts: Option<OwnedEventId>,
+    /// Whether the event was here without a place ([`OUTLIER`]) until now.
+    pub was_outlier: bool,
+    /// Whether events of the room that came earlier follow on it.
+    pub was_wanted: bool,
+}
+
+/// An entry of the current state that changed because forks were resolved.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// What changed.
+    pub key: KeyNid,
+    /// The event that stands there now, if any.
+    pub event: Option<(EventNid, Pdu)>,
+    /// If that is a membership, what became of it.
+    pub member: Option<MemberChange>,
 }
 
 /// The state event that another one took the place of, as clients see it in `unsigned`.
@@ -306,7 +333,7 @@ impl ChainPlace {
     }
 
     /// Chain and place as they are stored: nothing for the first event of a chain.
-    pub(super) fn written(&self, event: EventNid) -> Option<(i64, i32)> {
+    pub(crate) fn written(&self, event: EventNid) -> Option<(i64, i32)> {
         (self.chain != event).then_some((self.chain.0, self.seq))
     }
 }

@@ -11,7 +11,9 @@ mod committer;
 mod entry;
 mod key_change;
 mod trim;
+mod write_graph;
 mod write_keys;
+mod write_members;
 mod write_other;
 mod write_room;
 mod write_state;
@@ -24,9 +26,9 @@ use tokio::task::JoinHandle;
 
 pub use self::change::{
     AccountData, ChainPlace, Change, CurrentEntry, EventRecord, HeadRow, MemberChange, Membership,
-    NewLine, NewRoom, PARTIAL_STATE, ProfileField, REDACTED, REJECTED, Receipt, RedactedEvent,
-    Relation, Replaced, RoomBatch, SOFT_FAILED, SentBy, StateStep, ToDevice, ToDeviceBatch,
-    ToDeviceTransaction,
+    NewLine, NewRoom, OUTLIER, PARTIAL_STATE, ProfileField, REDACTED, REJECTED, Receipt,
+    RedactedEvent, Relation, Replaced, Resolved, RoomBatch, SOFT_FAILED, SentBy, StateStep,
+    ToDevice, ToDeviceBatch, ToDeviceTransaction,
 };
 pub use self::entry::{Entry, LogEntry};
 pub use self::key_change::{
@@ -34,6 +36,7 @@ pub use self::key_change::{
 };
 pub use self::trim::trim;
 pub(crate) use self::write_keys::Columns;
+pub(crate) use self::write_room::array_text;
 use crate::ids::Position;
 use crate::{Store, StoreError};
 
@@ -138,6 +141,17 @@ impl Log {
             .await
             .map(Permit)
             .map_err(|_| AppendError::Closed)
+    }
+
+    /// Waits until everything that this process submitted before is written or refused, so that
+    /// the tables say what memory says.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn settled(&self) -> Result<(), AppendError> {
+        let nothing = Change::Receipts(Vec::new());
+        self.reserve().await?.submit(nothing).wait().await?;
+        Ok(())
     }
 
     /// The newest position that this process knows to be committed.

@@ -13,6 +13,9 @@ use super::committer::Places;
 use crate::ids::{EventNid, Position};
 use crate::meter::timed;
 
+/// Marks, within the statement, events that are in the table already.
+const IN_TABLE: i16 = 1 << 14;
+
 /// Heads as columns.
 #[derive(Default)]
 struct Heads {
@@ -92,7 +95,8 @@ impl<'a> Events<'a> {
         self.chain.push(chain);
         self.chain_seq.push(seq);
         self.reach.push(place.map(|place| &*place.reach));
-        self.flags.push(record.flags);
+        self.flags
+            .push(record.flags | if record.was_outlier { IN_TABLE } else { 0 });
         self.event_id.push(record.pdu.event_id().as_str());
         self.event_type.push(record.pdu.event_type());
         self.sender.push(record.pdu.sender().as_str());
@@ -123,7 +127,9 @@ fn columns(rooms: &[Vec<Pending>]) -> (Heads, Events<'_>) {
 }
 
 /// Compares and sets the heads, reserves positions, and writes the events of the rooms whose
-/// heads had the expected versions. Events of the others are absent from what it returns.
+/// heads had the expected versions. Events of the others are absent from what it returns; those
+/// that readers are not told of have position 0. Events that are here without a place already
+/// (`was_outlier`) get theirs in `write_graph`.
 pub(super) async fn events(
     connection: &mut PgConnection,
     rooms: &[Vec<Pending>],
@@ -144,7 +150,7 @@ WITH won AS (
     WHERE h.room_nid = w.room_nid AND h.version = w.expected
     RETURNING h.room_nid
 ), fresh AS (
-    SELECT e.*, row_number() OVER (ORDER BY e.ord) AS n
+    SELECT e.*, e.flags & 3 = 0 AS is_shown, count(*) FILTER (WHERE e.flags & 3 = 0) OVER (ORDER BY e.ord) AS n
     FROM UNNEST($11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::int[], $16::int[],
                 $17::int[], $18::int[], $19::int[], $20::bigint[], $21::bigint[], $22::int[], $23::bytea[],
                 $24::smallint[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
@@ -155,21 +161,21 @@ WITH won AS (
              auth_nids, json, ord)
     WHERE e.room_nid = ANY (ARRAY(SELECT room_nid FROM won))
 ), head AS (
-    UPDATE log_head SET position = position + (SELECT count(*) FROM fresh)
-    RETURNING position - (SELECT count(*) FROM fresh) AS base
+    UPDATE log_head SET position = position + (SELECT count(*) FROM fresh WHERE is_shown)
+    RETURNING position - (SELECT count(*) FROM fresh WHERE is_shown) AS base
 ), written AS (
     INSERT INTO events (room_nid, event_nid, anchor, origin_ts, depth, line, step, current_line, current_step,
                         key_nid, replaces, chain, chain_seq, reach, flags, event_id, type, sender, device_id, txn_id, prev_nids,
                         auth_nids, json)
-    SELECT f.room_nid, f.event_nid, head.base + f.n, f.origin_ts, f.depth, f.line, f.step, f.current_line,
+    SELECT f.room_nid, f.event_nid, CASE WHEN f.is_shown THEN head.base + f.n END, f.origin_ts, f.depth, f.line, f.step, f.current_line,
            f.current_step, f.key_nid, f.replaces, f.chain, f.chain_seq, f.reach, f.flags, f.event_id, f.type,
            f.sender, f.device_id, f.txn_id, f.prev_nids::bigint[], f.auth_nids::bigint[], f.json
-    FROM fresh f, head
+    FROM fresh f, head WHERE f.flags & 16384 = 0
 ), logged AS (
     INSERT INTO log (position, kind, room_nid, event_nid)
-    SELECT head.base + f.n, 1, f.room_nid, f.event_nid FROM fresh f, head
+    SELECT head.base + f.n, 1, f.room_nid, f.event_nid FROM fresh f, head WHERE f.is_shown
 )
-SELECT f.event_nid AS "event_nid!", head.base + f.n AS "position!" FROM fresh f, head
+SELECT f.event_nid AS "event_nid!", CASE WHEN f.is_shown THEN head.base + f.n ELSE 0 END AS "position!" FROM fresh f, head
         "#,
         &heads.room, &heads.expected, &heads.version, &heads.depth, &heads.extremities,
         &heads.line, &heads.step, &heads.next_line, &heads.joined, &heads.invited,
@@ -225,7 +231,7 @@ JOIN events e ON e.room_nid = w.room_nid AND e.sender = w.sender AND e.device_id
 }
 
 /// `{1,2,3}`: arrays of arrays do not travel as parameters.
-fn array_text(nids: &[EventNid]) -> String {
+pub(crate) fn array_text(nids: &[EventNid]) -> String {
     let mut text = String::with_capacity(2 + nids.len() * 8);
     text.push('{');
     for (at, nid) in nids.iter().enumerate() {

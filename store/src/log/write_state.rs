@@ -6,9 +6,9 @@ use sqlx::PgConnection;
 
 use super::Pending;
 use super::batch::room_of;
-use super::change::{EventRecord, MemberChange, Membership, RoomBatch};
+use super::change::RoomBatch;
 use super::committer::Places;
-use crate::ids::RoomNid;
+use super::{write_graph, write_members};
 
 /// Whether the rooms change anything but their events.
 pub(super) fn is_needed(rooms: &[Vec<Pending>]) -> bool {
@@ -18,8 +18,14 @@ pub(super) fn is_needed(rooms: &[Vec<Pending>]) -> bool {
             || !batch.steps.is_empty()
             || !batch.current.is_empty()
             || !batch.redacted.is_empty()
+            || !batch.missing.is_empty()
             || batch.events.iter().any(|event| {
-                event.relation.is_some() || event.member.is_some() || event.redacts.is_some()
+                event.relation.is_some()
+                    || event.member.is_some()
+                    || event.redacts.is_some()
+                    || !event.resolved.is_empty()
+                    || event.was_wanted
+                    || event.was_outlier
             })
     })
 }
@@ -29,7 +35,7 @@ fn batches(rooms: &[Vec<Pending>]) -> impl Iterator<Item = &RoomBatch> {
 }
 
 /// Batches of the rooms whose events were written.
-fn written<'a>(
+pub(super) fn written<'a>(
     rooms: &'a [Vec<Pending>],
     places: &'a Places,
 ) -> impl Iterator<Item = &'a RoomBatch> {
@@ -87,7 +93,8 @@ pub(super) async fn all(
 ) -> Result<(), sqlx::Error> {
     states(connection, rooms, places).await?;
     current(connection, rooms, places).await?;
-    members(connection, rooms, places).await?;
+    write_members::all(connection, rooms, places).await?;
+    write_graph::all(connection, rooms, places).await?;
     relations(connection, rooms, places).await?;
     redactions(connection, rooms, places).await
 }
@@ -189,54 +196,6 @@ async fn current(
         .await?;
     }
     Ok(())
-}
-
-async fn members(
-    connection: &mut PgConnection,
-    rooms: &[Vec<Pending>],
-    places: &Places,
-) -> Result<(), sqlx::Error> {
-    let mut last: HashMap<(RoomNid, &str), (&EventRecord, &MemberChange)> = HashMap::new();
-    for batch in written(rooms, places) {
-        for record in &batch.events {
-            if let Some(member) = &record.member {
-                last.insert((batch.room, member.user.as_str()), (record, member));
-            }
-        }
-    }
-    if last.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = last.into_values().collect();
-    sqlx::query!(
-        "INSERT INTO memberships (room_nid, user_id, membership, is_local, was_joined, key_nid, event_nid, sender,
-                                  position, display_name, avatar_url)
-         SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::smallint[], $4::boolean[], $5::boolean[], $6::int[],
-                              $7::bigint[], $8::text[], $9::bigint[], $10::text[], $11::text[])
-         ON CONFLICT (room_nid, user_id) DO UPDATE SET
-             membership = excluded.membership, forgotten = false,
-             was_joined = memberships.was_joined OR excluded.was_joined,
-             event_nid = excluded.event_nid, sender = excluded.sender, position = excluded.position,
-             display_name = excluded.display_name, avatar_url = excluded.avatar_url",
-        &rows.iter().map(|(record, _)| record.room.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, member)| member.user.as_str()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, member)| member.after as i16).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, member)| member.is_local).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, member)| was_joined(member)).collect::<Vec<_>>(),
-        &rows.iter().map(|(record, _)| record.key.map_or(0, |key| key.0)).collect::<Vec<_>>(),
-        &rows.iter().map(|(record, _)| record.nid.0).collect::<Vec<_>>(),
-        &rows.iter().map(|(record, _)| record.pdu.sender().as_str()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(record, _)| places.get(&record.nid).map_or(0, |at| at.0)).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, member)| member.display_name.as_deref()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(_, member)| member.avatar_url.as_deref()).collect::<Vec<_>>() as _,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-fn was_joined(member: &MemberChange) -> bool {
-    member.after == Membership::Join || member.before == Some(Membership::Join)
 }
 
 async fn relations(

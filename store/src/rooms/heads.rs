@@ -22,6 +22,12 @@ pub struct RoomRow {
     pub head: HeadRow,
     /// Ids of the extremities, in the order of `head.extremities`.
     pub extremity_ids: Vec<String>,
+    /// The states after the extremities, in the same order.
+    pub extremity_states: Vec<StateRef>,
+    /// The last step of the line of the current state.
+    pub line_end: i32,
+    /// Lines below that line.
+    pub line_height: i32,
 }
 
 /// A room that this server knows, with its head.
@@ -35,7 +41,15 @@ pub async fn find_room(store: &Store, room_id: &RoomId) -> Result<Option<RoomRow
 SELECT r.room_nid, r.version AS room_version, r.published, r.partial_state,
        h.version, h.depth, h.extremities, h.line, h.step, h.next_line, h.joined_members, h.invited_members,
        ARRAY(SELECT e.event_id FROM UNNEST(h.extremities) WITH ORDINALITY AS x(nid, ord)
-             JOIN events e ON e.room_nid = r.room_nid AND e.event_nid = x.nid ORDER BY x.ord) AS "extremity_ids!"
+             JOIN events e ON e.room_nid = r.room_nid AND e.event_nid = x.nid ORDER BY x.ord) AS "extremity_ids!",
+       ARRAY(SELECT e.line FROM UNNEST(h.extremities) WITH ORDINALITY AS x(nid, ord)
+             JOIN events e ON e.room_nid = r.room_nid AND e.event_nid = x.nid ORDER BY x.ord) AS "lines!",
+       ARRAY(SELECT e.step FROM UNNEST(h.extremities) WITH ORDINALITY AS x(nid, ord)
+             JOIN events e ON e.room_nid = r.room_nid AND e.event_nid = x.nid ORDER BY x.ord) AS "steps!",
+       coalesce((SELECT max(s.step) FROM state_changes s
+                 WHERE s.room_nid = r.room_nid AND s.line = h.line), 0) AS "line_end!",
+       coalesce((SELECT l.height FROM state_lines l
+                 WHERE l.room_nid = r.room_nid AND l.line = h.line), 0) AS "line_height!"
 FROM rooms r JOIN room_heads h ON h.room_nid = r.room_nid
 WHERE r.room_id = $1
             "#,
@@ -62,6 +76,14 @@ WHERE r.room_id = $1
             invited_members: row.invited_members,
         },
         extremity_ids: row.extremity_ids,
+        extremity_states: row
+            .lines
+            .into_iter()
+            .zip(row.steps)
+            .map(|(line, step)| StateRef { line, step })
+            .collect(),
+        line_end: row.line_end,
+        line_height: row.line_height,
     }))
 }
 
@@ -78,6 +100,8 @@ pub struct StateRow {
     pub json: String,
     /// Its place in the index of auth chains.
     pub index: Option<ChainPlace>,
+    /// Whether that is the end of its chain.
+    pub is_end: bool,
 }
 
 /// The current state without the members.
@@ -88,7 +112,9 @@ pub async fn load_current_state(store: &Store, room: RoomNid) -> Result<Vec<Stat
     let rows = timed(
         sqlx::query!(
             r#"
-SELECT c.key_nid, c.event_nid, e.event_id, e.json, e.chain, e.chain_seq, e.reach
+SELECT c.key_nid, c.event_nid, e.event_id, e.json, e.chain, e.chain_seq, e.reach,
+       NOT EXISTS (SELECT 1 FROM events f WHERE f.room_nid = e.room_nid AND f.chain = coalesce(e.chain, e.event_nid)
+                   AND f.chain_seq = coalesce(e.chain_seq, 1) + 1) AS "is_end!"
 FROM current_state c
 JOIN events e ON e.room_nid = c.room_nid AND e.event_nid = c.event_nid
 WHERE c.room_nid = $1
@@ -106,6 +132,7 @@ WHERE c.room_nid = $1
             event_id: row.event_id,
             json: row.json,
             index: ChainPlace::stored(row.event_nid, row.chain, row.chain_seq, row.reach),
+            is_end: row.is_end,
         })
         .collect())
 }

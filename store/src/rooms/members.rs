@@ -28,6 +28,8 @@ pub struct MemberRow {
     pub json: String,
     /// Its place in the index of auth chains.
     pub index: Option<ChainPlace>,
+    /// Whether that is the end of its chain.
+    pub is_end: bool,
     /// Since when, in the log.
     pub position: Position,
 }
@@ -52,7 +54,9 @@ pub async fn find_members(
         sqlx::query!(
             r#"
 SELECT m.user_id, m.membership, m.forgotten, m.was_joined, m.key_nid, m.event_nid, m.position, e.event_id, e.json,
-       e.chain, e.chain_seq, e.reach
+       e.chain, e.chain_seq, e.reach,
+       NOT EXISTS (SELECT 1 FROM events f WHERE f.room_nid = e.room_nid AND f.chain = coalesce(e.chain, e.event_nid)
+                   AND f.chain_seq = coalesce(e.chain_seq, 1) + 1) AS "is_end!"
 FROM memberships m
 JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid
 WHERE m.room_nid = $1 AND m.user_id = ANY($2)
@@ -76,6 +80,7 @@ WHERE m.room_nid = $1 AND m.user_id = ANY($2)
                 event_id: row.event_id,
                 json: row.json,
                 index: ChainPlace::stored(row.event_nid, row.chain, row.chain_seq, row.reach),
+                is_end: row.is_end,
                 position: Position(row.position),
             })
         })

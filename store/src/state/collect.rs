@@ -33,14 +33,14 @@ pub async fn collect(
     let next = (RoomNid(last.room_nid), last.line);
     let rooms: Vec<i64> = lines.iter().map(|row| row.room_nid).collect();
     let numbers: Vec<i32> = lines.iter().map(|row| row.line).collect();
-    // A line above the head's counter cannot be referred to later either: numbers are not reused.
+    // Lines from the head's counter on are about to be referred to: a join writes them ahead.
     timed(
         sqlx::query!(
             r#"
 WITH dead AS (
     DELETE FROM state_lines l USING UNNEST($1::bigint[], $2::int[]) AS w(room_nid, line)
     WHERE l.room_nid = w.room_nid AND l.line = w.line
-      AND NOT EXISTS (SELECT 1 FROM room_heads h WHERE h.room_nid = l.room_nid AND h.line = l.line)
+      AND NOT EXISTS (SELECT 1 FROM room_heads h WHERE h.room_nid = l.room_nid AND (h.line = l.line OR h.next_line <= l.line))
       AND NOT EXISTS (SELECT 1 FROM state_lines c WHERE c.room_nid = l.room_nid AND c.parent_line = l.line)
       AND NOT EXISTS (SELECT 1 FROM events e WHERE e.room_nid = l.room_nid AND e.line = l.line)
       AND NOT EXISTS (SELECT 1 FROM events e WHERE e.room_nid = l.room_nid AND e.current_line = l.line)

@@ -58,6 +58,7 @@ fn record(room: RoomNid, pdu: Pdu) -> EventRecord {
         flags: 0,
         state: StateRef::default(),
         current: None,
+        resolved: Vec::new(),
         key: pdu.state_key().map(|_| KeyNid(1)),
         replaces: None,
         chain: None,
@@ -67,6 +68,8 @@ fn record(room: RoomNid, pdu: Pdu) -> EventRecord {
         relation: None,
         member: None,
         redacts: None,
+        was_outlier: false,
+        was_wanted: false,
         pdu,
     }
 }
