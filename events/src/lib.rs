@@ -8,7 +8,8 @@
 //! - Room versions are data ([`RoomVersion`]): no code asks for a version's number.
 //! - Whatever a stranger sends is bounded before it is looked at ([`limits`]).
 //!
-//! Start reading at [`Draft`], which becomes a [`Pdu`] by [`Draft::build`]; then [`auth`].
+//! Start reading at [`Draft`], which becomes a [`Pdu`] by [`Draft::build`]; then [`auth`]; [`signed`] for
+//! what strangers' events must prove.
 
 pub mod auth;
 pub mod auth_index;
@@ -24,6 +25,7 @@ pub mod redact;
 mod reference;
 pub mod reset_alarm;
 pub mod resolve;
+pub mod signed;
 mod version;
 pub mod visibility;
 

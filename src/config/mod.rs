@@ -8,6 +8,7 @@
 //! the value of a key in the layers. A new setting needs a line in the example file, a field and
 //! a line in `read.rs`.
 
+mod federation;
 mod mistake;
 mod read;
 mod reader;
@@ -18,6 +19,7 @@ mod values;
 
 use std::path::Path;
 
+pub use federation::Federation;
 pub use mistake::{Mistake, Mistakes, Place};
 pub use remarks::remarks;
 pub use settings::*;

@@ -6,6 +6,7 @@ use causeway_media::ThumbnailSize;
 use ruma::{OwnedServerName, RoomVersionId};
 
 use super::{
+    federation,
     reader::{Reader, Section},
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
@@ -16,7 +17,8 @@ use super::{
     values::{self, bytes, find_bytes, find_path, find_text, flag, millis, number, text, texts},
 };
 
-const RANGES: &str = "a list of addresses or ranges such as [\"127.0.0.1\", \"10.0.0.0/8\"]";
+pub(super) const RANGES: &str =
+    "a list of addresses or ranges such as [\"127.0.0.1\", \"10.0.0.0/8\"]";
 const DAY_MS: u64 = 86_400_000;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -34,6 +36,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         login: login(&mut reader.table("login")),
         password: password(&mut reader.table("password")),
         limits: limits(&mut reader.table("limits")),
+        federation: federation::read(&mut reader.table("federation")),
         rooms: rooms(&mut reader.table("rooms")),
         media: media(&mut reader.table("media")),
         previews: previews(&mut reader.table("previews")),

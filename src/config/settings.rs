@@ -8,6 +8,8 @@ use causeway_media::ThumbnailSize;
 pub use causeway_outbound::IpRange;
 use ruma::{OwnedServerName, RoomVersionId};
 
+use super::federation::Federation;
+
 /// All settings of one server, checked: whoever holds them need not check them again.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -29,6 +31,8 @@ pub struct Settings {
     pub password: Password,
     /// How often somebody may do something.
     pub limits: Limits,
+    /// Links to other servers.
+    pub federation: Federation,
     /// Memory for rooms.
     pub rooms: Rooms,
     /// The content repository.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use causeway_events::RoomVersion;
+use causeway_events::{RoomVersion, ServerKey};
+use causeway_federation::{Federation, FederationSettings, Neighbours};
 use causeway_media::{Media, MediaSettings, PreviewSettings, Quota};
+use causeway_outbound::AddressPolicy;
+use causeway_rooms::read::Reader;
 use causeway_rooms::{RoomSettings, Rooms};
 use causeway_store::{Clock, Log, Store, signing_keys};
 use causeway_sync::Sync;
@@ -61,7 +64,7 @@ pub async fn open(
         store.clone(),
         log.clone(),
         clock.clone(),
-        key,
+        key.clone(),
     );
     let users = Users::new(
         store.clone(),
@@ -72,6 +75,13 @@ pub async fn open(
     let media = Media::open(store.clone(), clock.clone(), media_settings(settings)?)
         .await
         .context("the folder of media cannot be used")?;
+    let neighbours = Neighbours {
+        rooms: rooms.clone(),
+        reader: Reader::new(store.clone(), rooms.server_name().to_owned(), clock.clone()),
+        users: users.clone(),
+        media: media.clone(),
+    };
+    let federation = letter_box(settings, store, &clock, key, neighbours).await?;
     let (bell, board) = Bell::start(settings, store, &log, &clock).await?;
     let sync = Sync::start(store.clone(), &log, &board, clock.clone());
     let figures = figures.map(|handle| Figures {
@@ -91,6 +101,7 @@ pub async fn open(
         media,
         rooms,
         sync,
+        federation,
         store: store.clone(),
         log,
         clock,
@@ -124,6 +135,38 @@ fn background(state: &AppState) -> JoinSet<()> {
         background.spawn(metrics::keep_up(figures.handle.clone()));
     }
     background
+}
+
+/// Links to other servers, where there are to be any.
+async fn letter_box(
+    settings: &Settings,
+    store: &Store,
+    clock: &Clock,
+    key: ServerKey,
+    neighbours: Neighbours,
+) -> anyhow::Result<Option<Federation>> {
+    let config::Federation {
+        enabled,
+        trusted_authorities,
+        allowed_addresses,
+        denied_addresses,
+        notaries,
+        ..
+    } = &settings.federation;
+    if !enabled {
+        return Ok(None);
+    }
+    let links = FederationSettings {
+        policy: AddressPolicy {
+            allowed: allowed_addresses.clone(),
+            denied: denied_addresses.clone(),
+        },
+        trusted_authorities: trusted_authorities.clone(),
+        notaries: notaries.clone(),
+    };
+    let (store, clock) = (store.clone(), clock.clone());
+    let opened = Federation::open(links, store, clock, key, neighbours).await;
+    Ok(Some(opened.context("links to other servers")?))
 }
 
 fn room_settings(settings: &Settings) -> anyhow::Result<RoomSettings> {

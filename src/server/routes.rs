@@ -146,7 +146,8 @@ where
     routes
 }
 
-fn method_filter(method: &http::Method) -> MethodFilter {
+/// A method of HTTP, as the router knows it.
+pub fn method_filter(method: &http::Method) -> MethodFilter {
     match method.as_str() {
         "GET" => MethodFilter::GET,
         "PUT" => MethodFilter::PUT,

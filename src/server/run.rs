@@ -1,6 +1,7 @@
 //! Starting and stopping a server.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +11,14 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connections;
 use super::database::{self, Database};
 use super::drain::Drain;
 use super::front::Front;
 use super::parts::{self, Parts};
-use super::{logging, metrics, router, tls};
+use super::tls::Certificate;
+use super::{logging, metrics, router};
 use crate::config::Settings;
 use crate::control;
 
@@ -85,34 +86,31 @@ impl Server {
         figures: Option<PrometheusHandle>,
     ) -> anyhow::Result<Self> {
         let settings = Arc::new(settings);
-        let acceptor = tls_acceptor(&settings)?;
+        let listen = &settings.listen;
+        let (certificate, private_key) = (&listen.tls_certificate, &listen.tls_private_key);
+        let for_clients = certificate_for(&listen.tls_address, certificate, private_key)?;
+        let links = &settings.federation;
+        let (certificate, private_key) = (&links.tls_certificate, &links.tls_private_key);
+        let for_servers = certificate_for(links.listen_addresses(), certificate, private_key)?;
         let database = database::open(&settings).await?;
         let store = database.connect().await?;
         let (log, log_writer) = Log::start(&store).await.context("the log cannot be read")?;
         let drain = Drain::new();
         let parts = parts::open(&settings, &store, log, &drain, figures).await?;
 
-        let front = Arc::new(Front::new(
-            router::build(&parts.state),
-            parts.state.entrance.clone(),
-        ));
-        let connections = Connections::new(
-            front,
-            settings.listen.max_connections,
-            Duration::from_millis(settings.listen.header_timeout_ms),
-            drain.clone(),
-        );
+        let doors = Doors::new(&settings, &parts, &drain);
         let plain = bind(&settings.listen.plain_address).await?;
         let secure = bind(&settings.listen.tls_address).await?;
+        let servers = bind(settings.federation.listen_addresses()).await?;
         let addresses = local_addresses(&plain)?;
-        let tls_addresses = local_addresses(&secure)?;
+        let mut tls_addresses = local_addresses(&secure)?;
+        tls_addresses.extend(local_addresses(&servers)?);
         drain.spawn(control::listen(parts.state.clone()));
         for listener in plain {
-            drain.spawn(connections.clone().serve(listener, None));
+            drain.spawn(doors.all.clone().serve(listener, None));
         }
-        for listener in secure {
-            drain.spawn(connections.clone().serve(listener, acceptor.clone()));
-        }
+        doors.open(&drain, secure, for_clients, &doors.all)?;
+        doors.open(&drain, servers, for_servers, &doors.servers)?;
         Ok(Self {
             settings,
             addresses,
@@ -188,13 +186,55 @@ impl Server {
     }
 }
 
-fn tls_acceptor(settings: &Settings) -> anyhow::Result<Option<TlsAcceptor>> {
-    match (
-        &settings.listen.tls_certificate,
-        &settings.listen.tls_private_key,
-    ) {
-        (Some(certificate), Some(key)) if !settings.listen.tls_address.is_empty() => {
-            Ok(Some(tls::acceptor(certificate, key)?))
+/// What listens: everything for clients and whoever else, and the server API alone.
+struct Doors {
+    all: Connections,
+    servers: Connections,
+}
+
+impl Doors {
+    fn new(settings: &Settings, parts: &Parts, drain: &Drain) -> Self {
+        let connections = |router| {
+            Connections::new(
+                Arc::new(Front::new(router, parts.state.entrance.clone())),
+                settings.listen.max_connections,
+                Duration::from_millis(settings.listen.header_timeout_ms),
+                drain.clone(),
+            )
+        };
+        Self {
+            all: connections(router::build(&parts.state)),
+            servers: connections(router::for_servers(&parts.state)),
+        }
+    }
+
+    fn open(
+        &self,
+        drain: &Drain,
+        listeners: Vec<TcpListener>,
+        certificate: Option<Arc<Certificate>>,
+        door: &Connections,
+    ) -> anyhow::Result<()> {
+        let Some(certificate) = certificate else {
+            return Ok(());
+        };
+        for listener in listeners {
+            let acceptor = certificate.acceptor()?;
+            drain.spawn(door.clone().serve(listener, Some(acceptor)));
+        }
+        drain.spawn(certificate.keep_up(drain.clone()));
+        Ok(())
+    }
+}
+
+fn certificate_for(
+    addresses: &[String],
+    certificate: &Option<PathBuf>,
+    private_key: &Option<PathBuf>,
+) -> anyhow::Result<Option<Arc<Certificate>>> {
+    match (certificate, private_key) {
+        (Some(certificate), Some(key)) if !addresses.is_empty() => {
+            Ok(Some(Certificate::read(certificate, key)?))
         }
         _ => Ok(None),
     }

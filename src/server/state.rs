@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use causeway_federation::Federation;
 use causeway_media::Media;
 use causeway_rooms::Rooms;
 use causeway_rooms::read::Reader;
@@ -34,6 +35,8 @@ pub struct AppState {
     pub rooms: Rooms,
     /// What clients see of their rooms, and how they wait for more.
     pub sync: Sync,
+    /// Links to other servers, if there are any.
+    pub federation: Option<Federation>,
     /// The time.
     pub clock: Clock,
     /// The database.

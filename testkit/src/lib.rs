@@ -12,22 +12,26 @@
 //! Start reading at [`server::TestServer`], then [`client::TestClient`].
 
 pub mod account;
+pub mod authority;
 pub mod call;
 pub mod client;
 pub mod database;
 pub mod follower;
 pub mod observe;
 pub mod reader;
+pub mod remote;
 pub mod rooms;
 pub mod server;
 pub mod spec;
 
+pub use authority::Authority;
 pub use call::{Call, Reply, path, v1, v3};
 pub use client::TestClient;
 pub use database::TestDatabase;
 pub use follower::Follower;
 pub use observe::{Metrics, RequestLine};
 pub use reader::Reader;
+pub use remote::{Heard, RemoteKey, RemoteServer, Said};
 pub use server::{ServerOptions, TestServer};
 pub use spec::Specification;
 

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::account::PASSWORD;
+use crate::authority::{Authority, LOCAL_NAMES};
 use crate::client::TestClient;
 use crate::database::TestDatabase;
 use crate::observe::{Metrics, RequestLine};
@@ -34,6 +35,7 @@ pub struct ServerOptions {
     settings: BTreeMap<String, String>,
     arguments: Vec<String>,
     wait: bool,
+    authority: Option<Arc<Authority>>,
 }
 
 impl Default for ServerOptions {
@@ -42,6 +44,7 @@ impl Default for ServerOptions {
             settings: BTreeMap::new(),
             arguments: vec!["serve".to_owned()],
             wait: true,
+            authority: None,
         };
         for (key, value) in [
             ("registration.open", "true"),
@@ -50,6 +53,7 @@ impl Default for ServerOptions {
             ("password.cheap_hash_for_tests", "true"),
             ("log.format", "\"json\""),
             ("database.pool_size", "6"),
+            ("federation.enabled", "false"),
         ] {
             options.settings.insert(key.to_owned(), value.to_owned());
         }
@@ -73,6 +77,14 @@ impl ServerOptions {
         self.set(key, &quoted)
     }
 
+    /// Speaks with other servers on this machine whose certificates are of this authority.
+    #[must_use]
+    pub fn federating(mut self, authority: &Arc<Authority>) -> Self {
+        self.authority = Some(Arc::clone(authority));
+        self.set("federation.enabled", "true")
+            .set("federation.allowed_addresses", "[\"127.0.0.0/8\", \"::1\"]")
+    }
+
     /// The version of rooms that are created without naming one.
     #[must_use]
     pub fn default_room_version(self, version: &str) -> Self {
@@ -87,6 +99,7 @@ pub struct TestServer {
     options: ServerOptions,
     spec: Arc<Specification>,
     port: u16,
+    federation_port: u16,
     directory: TempDir,
     // Dropped last: the process holds connections to it.
     database: TestDatabase,
@@ -104,22 +117,49 @@ impl TestServer {
     /// When the server ends or does not open its port in a minute; the log is in the message.
     pub async fn start_with(options: ServerOptions) -> Self {
         let directory = tempfile::Builder::new().prefix("causeway-test").tempdir();
+        let (port, federation_port) = free_ports();
         let mut server = Self {
             process: None,
             options,
             spec: Specification::load(),
-            port: free_port(),
+            port,
+            federation_port,
             directory: directory.expect("a temporary directory"),
             database: TestDatabase::create().await,
         };
+        if let Some(authority) = &server.options.authority {
+            authority.write(&LOCAL_NAMES, server.directory.path());
+        }
         server.launch().await;
         server
     }
 
-    /// The server's name.
+    /// The server's name: with the port for other servers where it speaks with any.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("localhost:{}", self.port)
+        match self.options.authority {
+            Some(_) => format!("localhost:{}", self.federation_port),
+            None => format!("localhost:{}", self.port),
+        }
+    }
+
+    /// Where other servers find it.
+    #[must_use]
+    pub fn federation_address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.federation_port))
+    }
+
+    /// Shows other servers a new certificate for these names from now on, within some seconds.
+    ///
+    /// # Panics
+    /// When the server does not speak with others.
+    pub fn new_certificate(&self, names: &[&str]) {
+        let authority = self
+            .options
+            .authority
+            .as_ref()
+            .expect("a federating server");
+        authority.write(names, self.directory.path());
     }
 
     /// The address of its API.
@@ -302,6 +342,24 @@ impl TestServer {
             .text("server.data_dir", &format!("{directory}/data"))
             .text("listen.plain_address", &format!("127.0.0.1:{}", self.port))
             .text("database.url", &self.database.url());
+        let options = match &self.options.authority {
+            Some(authority) => {
+                let address = self.federation_address().to_string();
+                let authority = authority.file().display().to_string();
+                options
+                    .text("federation.listen", &address)
+                    .text(
+                        "federation.tls_certificate",
+                        &format!("{directory}/tls.crt"),
+                    )
+                    .text(
+                        "federation.tls_private_key",
+                        &format!("{directory}/tls.key"),
+                    )
+                    .text("federation.trusted_authorities", &authority)
+            }
+            None => options,
+        };
         let mut text = String::new();
         for (key, value) in &options.settings {
             writeln!(text, "{key} = {value}").expect("writing to a string");
@@ -336,13 +394,15 @@ impl Drop for TestServer {
     }
 }
 
-fn free_port() -> u16 {
+/// Two ports that nobody listens on.
+fn free_ports() -> (u16, u16) {
     let seed = RandomState::new().hash_one(std::process::id());
     let count = PORTS.end - PORTS.start;
     let first = u16::try_from(seed % u64::from(count)).expect("a number below the range's size");
-    let mut ports = (0..count).map(|n| PORTS.start + (first + n) % count);
-    let free = ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
-    free.expect("a free port")
+    let ports = (0..count).map(|n| PORTS.start + (first + n) % count);
+    let mut free = ports.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    let mut next = || free.next().expect("a free port");
+    (next(), next())
 }
 
 /// The built server: where cargo says it is, or beside this test.

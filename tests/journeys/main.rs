@@ -14,6 +14,7 @@ mod device_lists;
 mod devices;
 mod directory;
 mod ephemeral;
+mod federation;
 mod filters;
 mod gaps;
 mod guests;

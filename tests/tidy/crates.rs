@@ -5,11 +5,19 @@ use std::collections::BTreeSet;
 use super::{Manifest, files, manifests, program_lines, report, text};
 
 /// The arrows between the crates. What is not drawn is forbidden.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     (
         "causeway",
         &[
-            "events", "store", "rooms", "users", "media", "push", "sync", "outbound",
+            "events",
+            "store",
+            "rooms",
+            "users",
+            "media",
+            "push",
+            "sync",
+            "outbound",
+            "federation",
         ],
     ),
     ("causeway-events", &[]),
@@ -18,6 +26,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("causeway-users", &["events", "store"]),
     ("causeway-media", &["events", "store", "outbound"]),
     ("causeway-outbound", &[]),
+    (
+        "causeway-federation",
+        &["events", "store", "rooms", "users", "media", "outbound"],
+    ),
     ("causeway-push", &["events", "store", "outbound"]),
     ("causeway-sync", &["events", "store"]),
     ("causeway-testkit", &[]),

@@ -20,7 +20,7 @@ pub(super) fn look(settings: &Settings) -> Vec<Finding> {
     let (Some(certificate), Some(key)) = (&listen.tls_certificate, &listen.tls_private_key) else {
         return vec![Finding::ok(SUBJECT, "the server itself speaks no TLS")];
     };
-    if let Err(error) = tls::acceptor(certificate, key) {
+    if let Err(error) = tls::Certificate::read(certificate, key) {
         let way_out = "the files must hold a PEM certificate chain and its private key";
         return vec![Finding::fail(SUBJECT, error.to_string(), way_out)];
     }

@@ -170,3 +170,19 @@ pub async fn any_device(store: &Store, user_id: &str, ids: &[&str]) -> Result<bo
     )
     .await?)
 }
+
+/// The position of the newest change of a user's devices or keys; 0 where there was none.
+///
+/// # Errors
+/// The database's.
+pub async fn newest_change(store: &Store, user_id: &str) -> Result<i64, StoreError> {
+    Ok(meter::timed(
+        sqlx::query_scalar!(
+            r#"SELECT coalesce(max(position), 0) AS "position!" FROM device_list_changes
+               WHERE user_id = $1"#,
+            user_id,
+        )
+        .fetch_one(store.pool()),
+    )
+    .await?)
+}

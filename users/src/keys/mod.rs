@@ -12,6 +12,7 @@
 
 mod claim;
 mod cross_signing;
+mod device_list;
 mod query;
 mod signatures;
 mod signed;
@@ -19,6 +20,7 @@ mod upload;
 
 pub use self::claim::{ClaimedKeys, Claims};
 pub use self::cross_signing::{CheckedKeys, CrossSigningUpload, Standing};
+pub use self::device_list::{DeviceList, ListedDevice};
 pub use self::query::{KeyAnswer, KeyWishes};
 pub use self::signatures::{Failure, Failures, SignedObjects};
 pub use self::upload::KeyUpload;

@@ -40,6 +40,19 @@ impl Users {
         reader: &UserId,
         wishes: &KeyWishes,
     ) -> Result<KeyAnswer, KeyError> {
+        self.query_keys_as(reader.as_str(), wishes).await
+    }
+
+    /// The keys of users, as another server may see them: with the signatures that users made of
+    /// their own keys. Three queries.
+    ///
+    /// # Errors
+    /// As [`Self::query_keys`].
+    pub async fn query_keys_for_server(&self, wishes: &KeyWishes) -> Result<KeyAnswer, KeyError> {
+        self.query_keys_as("", wishes).await
+    }
+
+    async fn query_keys_as(&self, reader: &str, wishes: &KeyWishes) -> Result<KeyAnswer, KeyError> {
         let devices: usize = wishes.values().map(|devices| devices.len().max(1)).sum();
         if devices > MAX_ASKED {
             return Err(KeyError::TooLarge("too many devices at once"));
@@ -71,9 +84,9 @@ impl Users {
         answer: &mut KeyAnswer,
         wanted: &[(&str, Option<&str>)],
         users: &[&str],
-        reader: &UserId,
+        reader: &str,
     ) -> Result<(), KeyError> {
-        let signatures = store::signatures(self.store(), users, reader.as_str()).await?;
+        let signatures = store::signatures(self.store(), users, reader).await?;
         let signatures = Signatures::new(&signatures);
         for row in store::devices(self.store(), wanted).await? {
             let corrupt = || corrupt("device_keys", &row.user_id, &row.device_id);
@@ -94,9 +107,7 @@ impl Users {
             let section = match row.usage {
                 Usage::Master => &mut answer.master_keys,
                 Usage::SelfSigning => &mut answer.self_signing_keys,
-                Usage::UserSigning if row.user_id == reader.as_str() => {
-                    &mut answer.user_signing_keys
-                }
+                Usage::UserSigning if row.user_id == reader => &mut answer.user_signing_keys,
                 // Whom somebody trusts is nobody else's business.
                 Usage::UserSigning => continue,
             };

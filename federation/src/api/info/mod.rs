@@ -1,0 +1,5 @@
+//! What this server is.
+
+mod version;
+
+pub(crate) use version::version;

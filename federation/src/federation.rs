@@ -1,0 +1,115 @@
+//! The letter box as the rest of the program holds it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use causeway_events::ServerKey;
+use causeway_media::Media;
+use causeway_outbound::AddressPolicy;
+use causeway_rooms::Rooms;
+use causeway_rooms::read::Reader;
+use causeway_store::{Clock, Store, StoreError};
+use causeway_users::Users;
+use http::HeaderValue;
+use ruma::OwnedServerName;
+
+use crate::keys::KeyRing;
+use crate::links::{LinkSettings, Links, NameError, Ports, SystemNames, TrustError};
+
+/// What an operator decides about links to other servers.
+#[derive(Debug, Clone)]
+pub struct FederationSettings {
+    /// Which addresses may be reached.
+    pub policy: AddressPolicy,
+    /// Files (PEM) with authorities that are believed besides those of the machine.
+    pub trusted_authorities: Vec<PathBuf>,
+    /// Servers that are asked for keys of others.
+    pub notaries: Vec<OwnedServerName>,
+}
+
+/// Why the letter box cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// An authority cannot be used.
+    #[error("federation.trusted_authorities: {0}")]
+    Trust(#[from] TrustError),
+    /// Names cannot be looked up.
+    #[error("names of servers cannot be looked up: {0}")]
+    Names(#[from] NameError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The letter box: links, keys, and what answers other servers. Cheap to clone.
+#[derive(Clone, FromRef)]
+pub struct Federation {
+    links: Links,
+    ring: KeyRing,
+    rooms: Rooms,
+    reader: Reader,
+    users: Users,
+    media: Media,
+}
+
+/// The parts of the server that other servers ask.
+pub struct Neighbours {
+    /// Rooms.
+    pub rooms: Rooms,
+    /// Reading of rooms.
+    pub reader: Reader,
+    /// Users.
+    pub users: Users,
+    /// Files.
+    pub media: Media,
+}
+
+impl Federation {
+    /// Opens it; nobody is spoken to yet.
+    ///
+    /// # Errors
+    /// [`OpenError`] says why not.
+    pub async fn open(
+        settings: FederationSettings,
+        store: Store,
+        clock: Clock,
+        key: ServerKey,
+        neighbours: Neighbours,
+    ) -> Result<Self, OpenError> {
+        let Neighbours {
+            rooms,
+            reader,
+            users,
+            media,
+        } = neighbours;
+        let links = Links::new(LinkSettings {
+            key: key.clone(),
+            policy: settings.policy,
+            trusted_authorities: settings.trusted_authorities,
+            user_agent: HeaderValue::from_static(concat!("Causeway/", env!("CARGO_PKG_VERSION"))),
+            ports: Ports::default(),
+            names: Arc::new(SystemNames::new()?),
+            clock: clock.clone(),
+        })?;
+        let ring = KeyRing::open(store, clock, links.clone(), key, settings.notaries).await?;
+        Ok(Self {
+            links,
+            ring,
+            rooms,
+            reader,
+            users,
+            media,
+        })
+    }
+
+    /// Signed requests to other servers.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Keys of servers.
+    pub fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+}
