@@ -16,6 +16,7 @@ pub mod read;
 pub mod receipts;
 pub mod receive;
 mod rooms;
+pub mod serve;
 mod write;
 
 pub use head::{Head, StateEntry};

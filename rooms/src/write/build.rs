@@ -297,7 +297,7 @@ pub(crate) fn chain_place(index: &Indexed) -> ChainPlace {
 
 /// The depth of an event that follows on one of this depth. It ends where the numbers of
 /// canonical JSON do: a room stays usable whatever depth a stranger claims.
-fn next_depth(depth: i64) -> i64 {
+pub(crate) fn next_depth(depth: i64) -> i64 {
     depth.saturating_add(1).min(MAX_INT)
 }
 

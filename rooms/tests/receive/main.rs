@@ -14,4 +14,5 @@ mod forks;
 mod imports;
 mod outside;
 mod property;
+mod serving;
 mod verdicts;

@@ -6,6 +6,7 @@ mod imports;
 mod lines;
 mod nodes;
 mod outliers;
+mod servers;
 
 pub use chains::{Piece, find_followed, find_pieces, load_reaches};
 pub use imports::{
@@ -16,3 +17,7 @@ pub use nodes::{
     NodeRow, find_nodes, find_nodes_by_nid, list_redactions_of, list_wanted, load_replaced,
 };
 pub use outliers::{Outlier, insert_outliers};
+pub use servers::{
+    is_server_in, list_before, list_between, list_rooms_of_server, list_servers,
+    list_users_of_server,
+};

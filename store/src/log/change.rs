@@ -122,7 +122,7 @@ pub const REDACTED: i16 = 8;
 pub const OUTLIER: i16 = 16;
 
 /// An event that readers are not told of: rejected, or refused by the current state.
-pub(crate) const HIDDEN: i16 = REJECTED | SOFT_FAILED;
+pub const HIDDEN: i16 = REJECTED | SOFT_FAILED;
 
 /// An event with what this server knows about it: the form it has in the log.
 #[derive(Debug, Clone)]

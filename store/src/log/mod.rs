@@ -25,10 +25,10 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use self::change::{
-    AccountData, ChainPlace, Change, CurrentEntry, EventRecord, HeadRow, MemberChange, Membership,
-    NewLine, NewRoom, OUTLIER, PARTIAL_STATE, ProfileField, REDACTED, REJECTED, Receipt,
-    RedactedEvent, Relation, Replaced, Resolved, RoomBatch, SOFT_FAILED, SentBy, StateStep,
-    ToDevice, ToDeviceBatch, ToDeviceTransaction,
+    AccountData, ChainPlace, Change, CurrentEntry, EventRecord, HIDDEN, HeadRow, MemberChange,
+    Membership, NewLine, NewRoom, OUTLIER, PARTIAL_STATE, ProfileField, REDACTED, REJECTED,
+    Receipt, RedactedEvent, Relation, Replaced, Resolved, RoomBatch, SOFT_FAILED, SentBy,
+    StateStep, ToDevice, ToDeviceBatch, ToDeviceTransaction,
 };
 pub use self::entry::{Entry, LogEntry};
 pub use self::key_change::{

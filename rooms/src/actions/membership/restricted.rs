@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use causeway_store::StoreError;
+use causeway_store::graph::is_server_in;
 use causeway_store::log::Membership;
-use causeway_store::rooms::{has_joined_any, list_joined_local};
-use ruma::{OwnedUserId, UserId};
+use causeway_store::rooms::{find_room, has_joined_any, list_joined_local};
+use ruma::{OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,6 +15,9 @@ use crate::{Head, Rooms};
 
 /// Rooms of an `allow` list that are looked at, at most.
 const MAX_ALLOWED_ROOMS: usize = 200;
+
+/// Rooms of an `allow` list of which it is asked whether this server is in them, at most.
+const MAX_ASKED_ROOMS: usize = 20;
 
 /// Users who are tried as the one who lets somebody in, at most.
 const MAX_CANDIDATES: usize = 100;
@@ -67,6 +72,27 @@ impl Rooms {
         }
         let found = self.find_authoriser(head).await?;
         found.map(Some).ok_or(MembershipError::UnableToAuthorise)
+    }
+
+    /// Whether users of this server are in one of the rooms whose members may join: only of those
+    /// it knows who their members are.
+    pub(crate) async fn knows_allowed_rooms(&self, head: &Head) -> Result<bool, StoreError> {
+        let join_rules: Option<JoinRules> = head.content("m.room.join_rules");
+        let Some(join_rules) = join_rules else {
+            return Ok(false);
+        };
+        for room in join_rules.allowed_rooms().into_iter().take(MAX_ASKED_ROOMS) {
+            let Ok(room) = RoomId::parse(room) else {
+                continue;
+            };
+            let own = self.server_name().as_str();
+            if let Some(row) = find_room(self.store(), &room).await?
+                && is_server_in(self.store(), row.room, own).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A joined user of this server who may invite.
