@@ -34,6 +34,7 @@ pub mod report;
 pub mod room;
 pub mod room_json;
 pub mod router;
+pub mod search;
 pub mod session;
 pub mod space;
 pub mod state;

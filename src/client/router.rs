@@ -8,6 +8,7 @@ use axum::routing::MethodFilter;
 use ruma::api::Metadata;
 use ruma::api::client::account::register;
 use ruma::api::client::membership::{join_room_by_id, join_room_by_id_or_alias};
+use ruma::api::client::search::search_events;
 use ruma::api::client::typing::create_typing_event;
 use ruma::api::client::{backup as backup_api, keys as keys_api};
 use ruma::api::path_builder::PathBuilder;
@@ -15,8 +16,8 @@ use ruma::api::path_builder::PathBuilder;
 use super::{
     account, account_data, backup, capabilities, dehydrated, device, directory, directory_user,
     filter, keys, legacy, media, membership, message, moderation, openid, presence, profile, push,
-    receipt, relation, report, room, session, space, state, sync, third_party, to_device, typing,
-    versions, well_known,
+    receipt, relation, report, room, search, session, space, state, sync, third_party, to_device,
+    typing, versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -352,6 +353,10 @@ fn people(routes: Routes<AppState>) -> Routes<AppState> {
         .ruma(USERS, report::event)
         .ruma(USERS, report::user)
         .ruma(USERS.limited(Action::Search), directory_user::search)
+        .in_place_of::<search_events::v3::Request, _, _>(
+            USERS.limited(Action::Search),
+            search::find,
+        )
         .ruma(USERS, openid::request_token)
         .at(
             MethodFilter::GET,

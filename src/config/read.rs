@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use causeway_media::ThumbnailSize;
+use causeway_store::search::MAX_LANGUAGES;
 use ruma::{OwnedServerName, RoomVersionId};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     reader::{Reader, Section},
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
-        Password, Previews, Push, RateLimit, Redis, Registration, Rooms, Server, Settings,
+        Password, Previews, Push, RateLimit, Redis, Registration, Rooms, Search, Server, Settings,
         SupportContact, Term, Turn, TurnCredentials, WellKnown,
     },
     tree::{Node, Tree},
@@ -43,6 +44,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         outbound: outbound(&mut reader.table("outbound")),
         turn: turn(&mut reader.table("turn")),
         push: push(&mut reader.table("push")),
+        search: search(&mut reader.table("search")),
         log: log(&mut reader.table("log")),
         metrics: metrics(&mut reader.table("metrics")),
         well_known: well_known(&mut reader.table("well_known")),
@@ -356,6 +358,21 @@ fn push(s: &mut Section<'_>) -> Push {
         encrypted_events: flag(s, "encrypted_events"),
         plain_http: flag(s, "plain_http"),
     }
+}
+
+fn search(s: &mut Section<'_>) -> Search {
+    let right = "a text search configuration of Postgres such as \"simple\", or up to three";
+    let name = |it: &str| {
+        let fits = it
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        values::filled(it).filter(|_| fits)
+    };
+    let language = texts(s, "language", right, name);
+    if language.is_empty() || language.len() > MAX_LANGUAGES {
+        s.contradiction("language", "there must be one to three", "name others");
+    }
+    Search { language }
 }
 
 fn log(s: &mut Section<'_>) -> Log {

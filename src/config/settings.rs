@@ -45,6 +45,8 @@ pub struct Settings {
     pub turn: Turn,
     /// Notifications.
     pub push: Push,
+    /// Searching what was said.
+    pub search: Search,
     /// The server's own log output.
     pub log: Log,
     /// Figures for Prometheus.
@@ -205,7 +207,7 @@ pub struct Limits {
     pub invite: RateLimit,
     /// Uploads, per user.
     pub upload: RateLimit,
-    /// Searches (user directory, published rooms), per user.
+    /// Searches (messages, user directory, published rooms), per user.
     pub search: RateLimit,
     /// Previews of links, per user.
     pub preview: RateLimit,
@@ -306,6 +308,13 @@ pub struct Push {
     pub encrypted_events: bool,
     /// Whether push gateways may be reached by plain `http`, too.
     pub plain_http: bool,
+}
+
+/// `[search]`
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Text search configurations of Postgres in which words are kept, one to three.
+    pub language: Vec<String>,
 }
 
 /// `[log]`

@@ -10,7 +10,8 @@ use causeway_media::{Media, MediaSettings, PreviewSettings, Quota};
 use causeway_outbound::AddressPolicy;
 use causeway_rooms::read::Reader;
 use causeway_rooms::{RoomSettings, Rooms};
-use causeway_store::{Clock, Log, Store, signing_keys};
+use causeway_search::Indexer;
+use causeway_store::{Clock, Log, Store, search, signing_keys};
 use causeway_sync::Sync;
 use causeway_users::password::HashCost;
 use causeway_users::settings::{RegistrationSettings, Term};
@@ -84,6 +85,7 @@ pub async fn open(
     let federation = letter_box(settings, store, &clock, key, neighbours).await?;
     let (bell, board) = Bell::start(settings, store, &log, &clock).await?;
     let sync = Sync::start(store.clone(), &log, &board, clock.clone());
+    let indexer = indexer(settings, store, &log).await?;
     let figures = figures.map(|handle| Figures {
         handle,
         bearer_token: settings.metrics.bearer_token.clone(),
@@ -108,11 +110,29 @@ pub async fn open(
         drain: drain.clone(),
         figures,
     };
+    let mut background = background(&state);
+    background.spawn(indexer.run());
     Ok(Parts {
-        background: background(&state),
+        background,
         state,
         bell,
     })
+}
+
+/// The reader of the log that keeps words for searches.
+async fn indexer(settings: &Settings, store: &Store, log: &Log) -> anyhow::Result<Indexer> {
+    let languages = &settings.search.language;
+    let (unknown, known) = search::unknown_languages(store, languages).await?;
+    if !unknown.is_empty() {
+        anyhow::bail!(
+            "search.language: Postgres does not know {}; it knows {}",
+            unknown.join(", "),
+            known.join(", ")
+        );
+    }
+    Indexer::open(store.clone(), log, languages.clone())
+        .await
+        .context("the reader for searches cannot be started")
 }
 
 /// The work that goes on until the server stops, besides that of `Bell`.

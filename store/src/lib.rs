@@ -16,6 +16,7 @@ mod nids;
 mod pool;
 pub mod push;
 pub mod rooms;
+pub mod search;
 pub mod server_keys;
 pub mod signing_keys;
 pub mod state;

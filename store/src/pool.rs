@@ -1,5 +1,6 @@
 //! The connection pool and the migrations.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -60,11 +61,20 @@ impl StoreError {
     /// character: what was asked for is at fault, not the database.
     pub fn is_bad_text(&self) -> bool {
         // Postgres: character_not_in_repertoire, untranslatable_character.
-        let code = match self {
+        matches!(self.code().as_deref(), Some("22021" | "22P05"))
+    }
+
+    /// Whether the database took longer than it was given.
+    pub fn is_timeout(&self) -> bool {
+        // Postgres: query_canceled.
+        self.code().as_deref() == Some("57014")
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        match self {
             Self::Database(sqlx::Error::Database(error)) => error.code(),
             _ => None,
-        };
-        matches!(code.as_deref(), Some("22021" | "22P05"))
+        }
     }
 
     /// Whether what was to be written is there already, because somebody else has just written it.

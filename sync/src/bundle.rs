@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use causeway_store::timeline::{AggregationQuery, aggregations};
+use causeway_store::timeline::{AggregatedEvent, AggregationQuery, aggregations};
 use causeway_store::{RoomNid, StoreError};
 use ruma::OwnedUserId;
 
@@ -44,13 +44,17 @@ pub(crate) async fn bundle(
     if ids.is_empty() {
         return Ok(());
     }
-    let events: Vec<(RoomNid, &str)> = ids.iter().map(|(room, id)| (*room, id.as_str())).collect();
+    let events = ids.iter().map(|(room, id)| AggregatedEvent {
+        room: *room,
+        event_id: id,
+        until: None,
+    });
+    let events: Vec<_> = events.collect();
     let ignored: Vec<String> = ignored.iter().map(ToString::to_string).collect();
     let query = AggregationQuery {
         events: &events,
         user: reader,
         ignored: &ignored,
-        until: None,
     };
     let found = aggregations(&inner.store, query).await?;
     if found.is_empty() {

@@ -38,6 +38,7 @@ mod push_gateway;
 mod push_rules;
 mod queries;
 mod relations;
+mod search;
 mod services;
 mod sessions;
 mod signer;

@@ -158,3 +158,36 @@ async fn keys_cost_the_same_for_one_device_and_for_many() {
     assert_eq!(asked, [3, 3]);
     assert_eq!(claimed, [1, 1]);
 }
+
+#[tokio::test]
+async fn a_search_costs_the_same_for_3_and_for_300_rooms() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let carol = server.user("carol").await;
+    let mut numbers = Vec::new();
+    for (user, count) in [(&bob, 3), (&carol, 300)] {
+        let rooms = rooms(&alice, user, count).await;
+        for room in &rooms[..3] {
+            alice.say(room, "a sturgeon").await;
+        }
+        // One of them was left.
+        user.leave(&rooms[0]).await;
+        crate::search::indexed(&server).await;
+        let criteria = json!({
+            "search_term": "sturgeon", "include_state": true,
+            "event_context": {"include_profile": true},
+            "groupings": {"group_by": [{"key": "room_id"}]},
+        });
+        let body = json!({"search_categories": {"room_events": criteria}});
+        let call = user.post(v3(&["search"]), body).into_future();
+        let line = line_of(&server, "/search", async {
+            let answer = call.await;
+            assert_eq!(answer["search_categories"]["room_events"]["count"], 3);
+        })
+        .await;
+        numbers.push(line.queries());
+    }
+    assert_eq!(numbers[0], numbers[1]);
+    assert!(numbers[0] <= 14, "{numbers:?}");
+}

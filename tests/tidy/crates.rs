@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Manifest, files, manifests, program_lines, report, text};
 
 /// The arrows between the crates. What is not drawn is forbidden.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     (
         "causeway",
         &[
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "users",
             "media",
             "push",
+            "search",
             "sync",
             "outbound",
             "federation",
@@ -31,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
         &["events", "store", "rooms", "users", "media", "outbound"],
     ),
     ("causeway-push", &["events", "store", "outbound"]),
+    ("causeway-search", &["events", "store"]),
     ("causeway-sync", &["events", "store"]),
     ("causeway-testkit", &[]),
 ];

@@ -35,6 +35,24 @@ pub struct Room {
 }
 
 impl Room {
+    /// The room as the user sees it who left it then.
+    pub(super) fn of(
+        access: &Access,
+        departure: Option<Departure>,
+        ignored: Vec<String>,
+    ) -> Result<Self, ReadError> {
+        Ok(Self {
+            nid: access.room,
+            version: version_of(access)?,
+            membership: access.membership,
+            published: access.published,
+            state: access.state,
+            is_world_readable: is_world_readable(access.visibility_json.as_deref()),
+            departure,
+            ignored,
+        })
+    }
+
     /// Whether the user is in the room.
     pub fn is_joined(&self) -> bool {
         self.membership == Some(Membership::Join)
@@ -90,16 +108,8 @@ impl Reader {
         if !is_joined && departure.is_none() && !is_world_readable {
             return Err(ReadError::Forbidden);
         }
-        Ok(Room {
-            nid: access.room,
-            version: version_of(&access)?,
-            membership: access.membership,
-            published: access.published,
-            state: access.state,
-            is_world_readable,
-            departure,
-            ignored: ignored_users(access.ignored_json.as_deref(), &asker.user),
-        })
+        let ignored = ignored_users(access.ignored_json.as_deref(), &asker.user);
+        Room::of(&access, departure, ignored)
     }
 
     /// As [`Self::enter`], for those only who are in the room now.
@@ -148,7 +158,8 @@ fn is_world_readable(json: Option<&str>) -> bool {
     visibility_of(json) == Visibility::WorldReadable
 }
 
-fn ignored_users(json: Option<&str>, user: &UserId) -> Vec<String> {
+/// Whom an `m.ignored_user_list` names.
+pub(super) fn ignored_users(json: Option<&str>, user: &UserId) -> Vec<String> {
     #[derive(Deserialize)]
     struct Content {
         ignored_users: std::collections::BTreeMap<String, serde::de::IgnoredAny>,

@@ -42,7 +42,14 @@ impl EventFilter {
     /// # Errors
     /// If it is not a filter.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
-        let mut filter: Self = serde_json::from_str(json)?;
+        let filter: Self = serde_json::from_str(json)?;
+        Ok(filter.cut())
+    }
+
+    /// The filter with lists that are too long cut.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        let filter = &mut self;
         for list in [
             &mut filter.not_types,
             &mut filter.not_senders,
@@ -62,7 +69,7 @@ impl EventFilter {
         {
             list.truncate(MAX_FILTER_ENTRIES);
         }
-        Ok(filter)
+        self
     }
 
     /// Whether events of this room pass.
@@ -75,17 +82,22 @@ impl EventFilter {
     /// Whether an event passes, its place in a room and what relates to it apart.
     pub fn passes(&self, event_type: &str, sender: &UserId, has_url: bool) -> bool {
         let is = |id: &String| id == sender.as_str();
-        let fits = |pattern: &String| matches_pattern(pattern, event_type);
-        self.types
-            .as_ref()
-            .is_none_or(|types| types.iter().any(fits))
-            && !self.not_types.iter().any(fits)
+        self.passes_type(event_type)
             && self
                 .senders
                 .as_ref()
                 .is_none_or(|senders| senders.iter().any(is))
             && !self.not_senders.iter().any(is)
             && self.contains_url.is_none_or(|wanted| wanted == has_url)
+    }
+
+    /// Whether events of a type pass.
+    pub fn passes_type(&self, event_type: &str) -> bool {
+        let fits = |pattern: &String| matches_pattern(pattern, event_type);
+        self.types
+            .as_ref()
+            .is_none_or(|types| types.iter().any(fits))
+            && !self.not_types.iter().any(fits)
     }
 
     /// Types as patterns of `LIKE`.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use causeway_store::rooms::find_room_of_event;
 use causeway_store::timeline::{
-    Direction, PageQuery, RoomToken, entries_at, find_row, find_rows_by_nid, near_time, page,
+    Direction, EntryWish, PageQuery, RoomToken, entries_at, find_row, find_rows_by_nid, near_time,
+    page,
 };
 use causeway_store::{EventNid, StateRef};
 use ruma::{EventId, OwnedEventId, RoomId};
@@ -180,14 +181,18 @@ impl Reader {
             .iter()
             .map(|event| event.pdu.sender().as_str())
             .collect();
-        let pairs: Vec<_> = senders
+        let wishes: Vec<_> = senders
             .into_iter()
-            .map(|sender| ("m.room.member", sender))
+            .map(|sender| EntryWish {
+                at: 0,
+                event_type: "m.room.member",
+                state_key: sender,
+            })
             .collect();
-        if pairs.is_empty() {
+        if wishes.is_empty() {
             return Ok(Vec::new());
         }
-        let entries = entries_at(&self.store, room.nid, &[state], &pairs).await?;
+        let entries = entries_at(&self.store, &[(room.nid, state)], &wishes).await?;
         let nids: Vec<EventNid> = entries.iter().map(|entry| entry.nid).collect();
         let rows = find_rows_by_nid(&self.store, room.nid, &nids).await?;
         self.show_state(room, &rows)

@@ -15,7 +15,9 @@ mod initial;
 mod members;
 mod messages;
 mod relations;
+mod search;
 mod show;
+mod sight;
 mod state;
 mod summary;
 
@@ -33,6 +35,9 @@ pub use initial::Initial;
 pub use members::MembersQuery;
 pub use messages::{Chunk, MessagesQuery};
 pub use relations::{RelatedChunk, RelationsQuery};
+pub use search::{
+    ContextWish, FoundContext, FoundEvent, Group, SearchAnswer, SearchCriteria, SenderProfile,
+};
 pub use summary::{Summary, SummaryBody};
 
 /// Events that one answer holds, at most.

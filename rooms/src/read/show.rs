@@ -8,18 +8,21 @@ use causeway_events::visibility::{Sight, Visibility, may_see};
 use causeway_events::{Membership, Pdu};
 use causeway_store::log::Membership as Stored;
 use causeway_store::timeline::{
-    AggregationQuery, Aggregations, EntryAt, TimelineRow, aggregations, entries_at,
+    AggregatedEvent, AggregationQuery, Aggregations, TimelineRow, aggregations,
 };
-use causeway_store::{RoomPlace, StateRef, StoreError};
+use causeway_store::{EventNid, RoomNid, RoomPlace, StateRef, StoreError};
 use ruma::{OwnedEventId, OwnedUserId};
 use serde::Deserialize;
 
-use super::enter::{Room, visibility_of};
+use super::enter::Room;
+use super::sight::{States, joined_after};
 use super::{Asker, EventFilter, ReadError, Reader};
 
 /// An event as a client is shown it.
 #[derive(Debug, Clone)]
 pub struct Shown {
+    /// Its number.
+    pub nid: EventNid,
     /// The event.
     pub pdu: Pdu,
     /// The state after it.
@@ -30,8 +33,27 @@ pub struct Shown {
     pub json: String,
 }
 
+/// The rooms that events are shown of.
+#[derive(Clone, Copy)]
+pub(super) enum Entered<'a> {
+    /// One, of which all events are.
+    One(&'a Room),
+    /// Several.
+    Many(&'a HashMap<RoomNid, Room>),
+}
+
+impl<'a> Entered<'a> {
+    fn find(self, room: RoomNid) -> Option<&'a Room> {
+        match self {
+            Self::One(one) => Some(one),
+            Self::Many(rooms) => rooms.get(&room),
+        }
+    }
+}
+
 /// An event that the asker may see.
 struct Seen<'a> {
+    room: &'a Room,
     row: &'a TimelineRow,
     pdu: Pdu,
     membership: Membership,
@@ -46,43 +68,62 @@ impl Reader {
         rows: &[TimelineRow],
         filter: &EventFilter,
     ) -> Result<Vec<Shown>, ReadError> {
+        let rooms = Entered::One(room);
+        self.show_across(rooms, asker, &room.ignored, rows, filter)
+            .await
+    }
+
+    /// The same for events of several rooms, in the order of `rows`. Two queries.
+    pub(super) async fn show_across(
+        &self,
+        rooms: Entered<'_>,
+        asker: &Asker,
+        ignored: &[String],
+        rows: &[TimelineRow],
+        filter: &EventFilter,
+    ) -> Result<Vec<Shown>, ReadError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let seen = self.seen(room, asker, rows, filter).await?;
-        let ids: Vec<_> = seen
-            .iter()
-            .map(|seen| (room.nid, seen.row.event_id.as_str()))
-            .collect();
+        let seen = self.seen(rooms, asker, ignored, rows, filter).await?;
+        let events = seen.iter().map(|seen| AggregatedEvent {
+            room: seen.row.room,
+            event_id: &seen.row.event_id,
+            until: seen.room.end().map(|place| place.anchor),
+        });
         let query = AggregationQuery {
-            events: &ids,
+            events: &events.collect::<Vec<_>>(),
             user: &asker.user,
-            ignored: &room.ignored,
-            until: room.end().map(|place| place.anchor),
+            ignored,
         };
         let related = aggregations(&self.store, query).await?;
         let now_ms = self.clock.now_ms();
         seen.into_iter()
-            .map(|seen| show_one(room, asker, seen, &related, now_ms))
+            .map(|seen| show_one(asker, seen, &related, now_ms))
             .collect()
     }
 
     async fn seen<'a>(
         &self,
-        room: &Room,
+        rooms: Entered<'a>,
         asker: &Asker,
+        ignored: &[String],
         rows: &'a [TimelineRow],
         filter: &EventFilter,
     ) -> Result<Vec<Seen<'a>>, ReadError> {
-        let states = States::load(self, room, asker, rows).await?;
+        let before = rows.iter().map(|row| (row.room, row.state_before()));
+        let states = States::load(self, asker, before).await?;
         let mut seen = Vec::with_capacity(rows.len());
         for row in rows {
+            let Some(room) = rooms.find(row.room) else {
+                continue;
+            };
             let pdu = row.pdu(room.version)?;
-            let is_ignored = row.key.is_none() && room.ignored.contains(&row.sender);
+            let is_ignored = row.key.is_none() && ignored.contains(&row.sender);
             if is_ignored || !filter.passes(pdu.event_type(), pdu.sender(), has_url(&pdu)) {
                 continue;
             }
-            let before = states.at(row.state_before());
+            let before = states.at(row.room, row.state_before());
             let own = pdu.is_state("m.room.member", asker.user.as_str());
             let membership_after = if own { Membership::of(&pdu) } else { None };
             let visibility_after = pdu
@@ -93,7 +134,7 @@ impl Reader {
                 visibility_after,
                 membership: before.membership,
                 membership_after,
-                joined_later: joined_after(room, row),
+                joined_later: joined_after(room, row.place),
             };
             if !may_see(&sight) {
                 continue;
@@ -108,6 +149,7 @@ impl Reader {
                 pdu
             };
             seen.push(Seen {
+                room,
                 row,
                 pdu,
                 membership,
@@ -140,17 +182,6 @@ impl Reader {
     }
 }
 
-/// Whether the asker joined after the event.
-fn joined_after(room: &Room, row: &TimelineRow) -> bool {
-    if room.is_joined() {
-        return true;
-    }
-    match (room.departure, row.place) {
-        (Some(departure), Some(place)) => place <= departure.place,
-        _ => false,
-    }
-}
-
 fn has_url(pdu: &Pdu) -> bool {
     #[derive(Deserialize)]
     struct Content {
@@ -161,13 +192,12 @@ fn has_url(pdu: &Pdu) -> bool {
 }
 
 fn show_one(
-    room: &Room,
     asker: &Asker,
     seen: Seen<'_>,
     related: &HashMap<String, Aggregations>,
     now_ms: u64,
 ) -> Result<Shown, ReadError> {
-    let row = seen.row;
+    let (room, row) = (seen.room, seen.row);
     let is_own = row.sender == asker.user.as_str();
     let transaction_id = row
         .sent_by
@@ -191,6 +221,7 @@ fn show_one(
     replaced.fill(&mut unsigned);
     let json = ClientEvent::new(&seen.pdu).to_json(Format::Full, &unsigned);
     Ok(Shown {
+        nid: row.nid,
         state: row.state,
         place: row.place,
         json,
@@ -241,77 +272,6 @@ fn stored(room: &Room, id: &str, json: &str) -> Result<Pdu, StoreError> {
     };
     let event_id = OwnedEventId::try_from(id).map_err(|_| corrupt())?;
     Pdu::from_stored(room.version, event_id, json.to_owned()).map_err(|_| corrupt())
-}
-
-/// What the asker was in some states of a room, and who could see it then.
-struct States(HashMap<StateRef, Known>);
-
-#[derive(Clone, Copy)]
-struct Known {
-    visibility: Visibility,
-    membership: Membership,
-}
-
-impl Default for Known {
-    fn default() -> Self {
-        Self {
-            visibility: Visibility::Shared,
-            membership: Membership::Leave,
-        }
-    }
-}
-
-impl States {
-    /// One query for all of them.
-    async fn load(
-        reader: &Reader,
-        room: &Room,
-        asker: &Asker,
-        rows: &[TimelineRow],
-    ) -> Result<Self, StoreError> {
-        let mut states: Vec<StateRef> = rows.iter().map(TimelineRow::state_before).collect();
-        states.sort_unstable_by_key(|state| (state.line, state.step));
-        states.dedup();
-        let pairs = [
-            ("m.room.history_visibility", ""),
-            ("m.room.member", asker.user.as_str()),
-        ];
-        let entries = entries_at(&reader.store, room.nid, &states, &pairs).await?;
-        let mut known: HashMap<StateRef, Known> = HashMap::with_capacity(states.len());
-        for entry in entries {
-            if let Some(state) = states.get(entry.at) {
-                known.entry(*state).or_default().take(&entry);
-            }
-        }
-        Ok(Self(known))
-    }
-
-    fn at(&self, state: StateRef) -> Known {
-        self.0.get(&state).copied().unwrap_or_default()
-    }
-}
-
-impl Known {
-    fn take(&mut self, entry: &EntryAt) {
-        if entry.event_type == "m.room.history_visibility" {
-            self.visibility = visibility_of(Some(&entry.json));
-        } else if let Some(membership) = membership_in(&entry.json) {
-            self.membership = membership;
-        }
-    }
-}
-
-fn membership_in(json: &str) -> Option<Membership> {
-    #[derive(Deserialize)]
-    struct Event {
-        content: Content,
-    }
-    #[derive(Deserialize)]
-    struct Content {
-        membership: String,
-    }
-    let event: Event = serde_json::from_str(json).ok()?;
-    Membership::parse(&event.content.membership)
 }
 
 /// The memberships of the specification's words, as the tables number them.

@@ -15,7 +15,10 @@ impl From<ReadError> for ApiError {
             }
             ReadError::EventNotFound => Self::not_found("No such event, or none that you may see"),
             ReadError::StateNotFound => Self::not_found("The room has no such state"),
-            ReadError::BadToken(_) | ReadError::ChangedParameters => Self::invalid_param(message),
+            ReadError::BadToken(_) | ReadError::ChangedParameters | ReadError::LongTerm(_) => {
+                Self::invalid_param(message)
+            }
+            ReadError::TookTooLong => Self::unknown(message),
             ReadError::Store(error) => error.into(),
         }
     }

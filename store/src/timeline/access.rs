@@ -1,5 +1,7 @@
 //! What a room is to a user: the first query of every read.
 
+use std::collections::HashMap;
+
 use ruma::{RoomId, UserId};
 
 use crate::ids::{EventNid, RoomNid, RoomPlace, StateRef};
@@ -34,6 +36,13 @@ pub struct Access {
     pub ignored_json: Option<String>,
     /// Whether the room stands in this server's directory.
     pub published: bool,
+}
+
+impl Access {
+    /// Whether the user is in the room.
+    pub fn is_joined(&self) -> bool {
+        self.membership == Some(Membership::Join)
+    }
 }
 
 /// The room, if this server knows it, and what it is to the user.
@@ -102,46 +111,71 @@ pub async fn find_departure(
     room: RoomNid,
     member_event: EventNid,
 ) -> Result<Option<Departure>, StoreError> {
+    let mut found = find_departures(store, &[(room, member_event)]).await?;
+    Ok(found.remove(&room))
+}
+
+/// The same for several rooms. One query.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn find_departures(
+    store: &Store,
+    members: &[(RoomNid, EventNid)],
+) -> Result<HashMap<RoomNid, Departure>, StoreError> {
+    if members.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = timed(
         sqlx::query!(
             r#"
-WITH RECURSIVE walk(event_nid, n) AS (
-    VALUES ($2::bigint, 0)
+WITH RECURSIVE walk(room_nid, event_nid, n) AS (
+    SELECT m.room_nid, m.event_nid, 0 FROM UNNEST($1::bigint[], $2::bigint[]) AS m(room_nid, event_nid)
     UNION ALL
-    SELECT e.replaces, w.n + 1
-    FROM walk w JOIN events e ON e.room_nid = $1 AND e.event_nid = w.event_nid
+    SELECT w.room_nid, e.replaces, w.n + 1
+    FROM walk w JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = w.event_nid
     WHERE e.replaces IS NOT NULL AND w.n < $3
 )
-SELECT e.json, e.anchor, e.anchor_offset, e.line, e.step
-FROM walk w JOIN events e ON e.room_nid = $1 AND e.event_nid = w.event_nid
-ORDER BY w.n
+SELECT e.room_nid, e.json, e.anchor, e.anchor_offset, e.line, e.step
+FROM walk w JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = w.event_nid
+ORDER BY w.room_nid, w.n
             "#,
-            room.0,
-            member_event.0,
+            &members.iter().map(|(room, _)| room.0).collect::<Vec<_>>(),
+            &members.iter().map(|(_, event)| event.0).collect::<Vec<_>>(),
             FOLLOWED_MEMBERSHIPS,
         )
         .fetch_all(store.pool()),
     )
     .await?;
-    let mut departure = None;
-    for row in &rows {
-        if says_join(&row.json) {
-            return Ok(departure);
+    let mut departures = HashMap::new();
+    for room in rows.chunk_by(|a, b| a.room_nid == b.room_nid) {
+        let mut departure = None;
+        let mut has_joined = false;
+        for row in room {
+            if says_join(&row.json) {
+                has_joined = true;
+                break;
+            }
+            departure = row.anchor.map(|anchor| Departure {
+                place: RoomPlace {
+                    anchor,
+                    offset: row.anchor_offset,
+                },
+                state: StateRef {
+                    line: row.line,
+                    step: row.step,
+                },
+            });
         }
-        departure = row.anchor.map(|anchor| Departure {
-            place: RoomPlace {
-                anchor,
-                offset: row.anchor_offset,
-            },
-            state: StateRef {
-                line: row.line,
-                step: row.step,
-            },
-        });
+        // Without a join the walk was cut short, or the user never was in the room.
+        let was_cut = room.len() > usize::try_from(FOLLOWED_MEMBERSHIPS).unwrap_or(usize::MAX);
+        if let (Some(departure), Some(row)) = (departure, room.first())
+            && (has_joined || was_cut)
+        {
+            departures.insert(RoomNid(row.room_nid), departure);
+        }
     }
-    // Either the walk was cut short, or the user never was in the room.
-    let was_cut = rows.len() > usize::try_from(FOLLOWED_MEMBERSHIPS).unwrap_or(usize::MAX);
-    Ok(departure.filter(|_| was_cut))
+    Ok(departures)
 }
 
 fn says_join(json: &str) -> bool {

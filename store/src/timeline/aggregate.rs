@@ -19,13 +19,22 @@ const BUNDLED_REFERENCES: i64 = 100;
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct AggregationQuery<'a> {
-    /// The events, with their rooms.
-    pub events: &'a [(RoomNid, &'a str)],
+    /// The events.
+    pub events: &'a [AggregatedEvent<'a>],
     /// Who asks.
     pub user: &'a UserId,
     /// Whom they ignore.
     pub ignored: &'a [String],
-    /// The last anchor that they may see: for those who left.
+}
+
+/// An event to which others may relate.
+#[derive(Debug, Clone, Copy)]
+pub struct AggregatedEvent<'a> {
+    /// Its room.
+    pub room: RoomNid,
+    /// Its id.
+    pub event_id: &'a str,
+    /// The last anchor that the one who asks may see in the room: for those who left.
     pub until: Option<i64>,
 }
 
@@ -82,41 +91,40 @@ pub async fn aggregations(
 }
 
 async fn fetch(store: &Store, query: AggregationQuery<'_>) -> Result<Vec<Row>, StoreError> {
-    let rooms: Vec<i64> = query.events.iter().map(|(room, _)| room.0).collect();
-    let ids: Vec<&str> = query.events.iter().map(|(_, id)| *id).collect();
+    let events = query.events;
     let rows = timed(
         sqlx::query_as!(
             Row,
             r#"
 WITH wish AS (
-    SELECT o.room_nid, o.event_nid, o.event_id, o.sender, o.type, o.key_nid, o.flags
-    FROM UNNEST($1::bigint[], $2::text[]) AS w(room_nid, event_id)
+    SELECT o.room_nid, o.event_nid, o.event_id, o.sender, o.type, o.key_nid, o.flags, w.until
+    FROM UNNEST($1::bigint[], $2::text[], $5::bigint[]) AS w(room_nid, event_id, until)
     JOIN events o ON o.event_id = w.event_id AND o.room_nid = w.room_nid), thread AS MATERIALIZED (
-    SELECT w.event_id AS parent_id, l.*, w.sender = $3 OR (
+    SELECT w.event_id AS parent_id, w.until, l.*, w.sender = $3 OR (
                SELECT 1 FROM relations r WHERE r.room_nid = w.room_nid AND r.parent_id = w.event_id
-                 AND r.rel_type = 'm.thread' AND r.sender = $3 AND r.anchor <= $5 LIMIT 1) IS NOT NULL AS participated,
+                 AND r.rel_type = 'm.thread' AND r.sender = $3 AND r.anchor <= w.until LIMIT 1) IS NOT NULL AS participated,
            (SELECT count(*) FROM relations r WHERE r.room_nid = w.room_nid AND r.parent_id = w.event_id
-              AND r.rel_type = 'm.thread' AND r.sender <> ALL($4) AND r.anchor <= $5) AS count
+              AND r.rel_type = 'm.thread' AND r.sender <> ALL($4) AND r.anchor <= w.until) AS count
     FROM wish w
     CROSS JOIN LATERAL (
         SELECT c.room_nid, c.event_nid, c.event_id, c.sender, c.type, c.key_nid, c.flags, c.json
         FROM relations r JOIN events c ON c.room_nid = r.room_nid AND c.event_nid = r.child_nid
         WHERE r.room_nid = w.room_nid AND r.parent_id = w.event_id AND r.rel_type = 'm.thread'
-          AND r.sender <> ALL($4::text[]) AND r.anchor <= $5
+          AND r.sender <> ALL($4::text[]) AND r.anchor <= w.until
         ORDER BY r.anchor DESC, r.anchor_offset DESC LIMIT 1) l
     -- Threads do not nest: who answers in a thread is no root of one.
     WHERE (SELECT 1 FROM relations r WHERE r.room_nid = w.room_nid AND r.child_nid = w.event_nid
            AND r.rel_type = 'm.thread' LIMIT 1) IS NULL), editable AS (
-    SELECT room_nid, event_nid, event_id, sender, type FROM wish WHERE key_nid IS NULL AND flags & 8 = 0
+    SELECT room_nid, event_nid, event_id, sender, type, until FROM wish WHERE key_nid IS NULL AND flags & 8 = 0
     UNION
-    SELECT room_nid, event_nid, event_id, sender, type FROM thread WHERE key_nid IS NULL AND flags & 8 = 0), found AS (
+    SELECT room_nid, event_nid, event_id, sender, type, until FROM thread WHERE key_nid IS NULL AND flags & 8 = 0), found AS (
     SELECT 1 AS kind, p.room_nid, p.event_id AS parent_id, l.event_id, l.json,
            NULL::bigint AS count, NULL::boolean AS participated, 0::bigint AS anchor
     FROM editable p
     CROSS JOIN LATERAL (
         SELECT c.event_id, c.json FROM relations r JOIN events c ON c.room_nid = r.room_nid AND c.event_nid = r.child_nid
         WHERE r.room_nid = p.room_nid AND r.parent_id = p.event_id AND r.rel_type = 'm.replace'
-          AND r.sender = p.sender AND r.type = p.type AND r.anchor <= $5
+          AND r.sender = p.sender AND r.type = p.type AND r.anchor <= p.until
           AND c.key_nid IS NULL AND c.flags & 11 = 0
           AND (c.type = 'm.room.encrypted' OR c.json LIKE '%"m.new_content":{%')
         ORDER BY c.origin_ts DESC, c.event_id DESC LIMIT 1) l
@@ -131,7 +139,7 @@ WITH wish AS (
     CROSS JOIN LATERAL (
         SELECT c.event_id, r.anchor FROM relations r JOIN events c ON c.room_nid = r.room_nid AND c.event_nid = r.child_nid
         WHERE r.room_nid = w.room_nid AND r.parent_id = w.event_id AND r.rel_type = 'm.reference'
-          AND r.sender <> ALL($4) AND r.anchor <= $5 AND c.flags & 3 = 0
+          AND r.sender <> ALL($4) AND r.anchor <= w.until AND c.flags & 3 = 0
         ORDER BY r.anchor DESC, r.anchor_offset DESC LIMIT $6) l
 )
 SELECT f.kind AS "kind!", f.room_nid AS "room_nid!", v.version, f.parent_id AS "parent_id!",
@@ -139,11 +147,11 @@ SELECT f.kind AS "kind!", f.room_nid AS "room_nid!", v.version, f.parent_id AS "
 FROM found f JOIN rooms v ON v.room_nid = f.room_nid
 ORDER BY f.kind, f.anchor
             "#,
-            &rooms,
-            &ids as _,
+            &events.iter().map(|event| event.room.0).collect::<Vec<_>>(),
+            &events.iter().map(|event| event.event_id).collect::<Vec<_>>() as _,
             query.user.as_str(),
             query.ignored,
-            query.until.unwrap_or(i64::MAX),
+            &events.iter().map(|event| event.until.unwrap_or(i64::MAX)).collect::<Vec<_>>(),
             BUNDLED_REFERENCES,
         )
         .fetch_all(store.pool()),
@@ -192,9 +200,10 @@ fn gather(
                 .push(row.event_id),
         }
     }
-    for (_, id) in query.events {
-        if let Some(edit) = edits.remove(*id) {
-            found.entry((*id).to_owned()).or_default().edit = Some(edit);
+    for event in query.events {
+        if let Some(edit) = edits.remove(event.event_id) {
+            let related = found.entry(event.event_id.to_owned()).or_default();
+            related.edit = Some(edit);
         }
     }
     Ok(found)

@@ -4,12 +4,14 @@ use causeway_events::{Pdu, RoomVersion};
 use ruma::OwnedEventId;
 
 use crate::StoreError;
-use crate::ids::{EventNid, KeyNid, RoomPlace, StateRef};
+use crate::ids::{EventNid, KeyNid, RoomNid, RoomPlace, StateRef};
 use crate::log::REDACTED;
 
 /// An event of a room, with what surrounds it.
 #[derive(Debug, Clone)]
 pub struct TimelineRow {
+    /// Its room.
+    pub room: RoomNid,
     /// Its number.
     pub nid: EventNid,
     /// Its id.
@@ -75,7 +77,8 @@ pub(super) fn stored(version: RoomVersion, event_id: &str, json: &str) -> Result
 }
 
 /// The columns of [`rows`].
-pub(super) struct Raw {
+pub(crate) struct Raw {
+    pub room_nid: i64,
     pub event_nid: i64,
     pub event_id: String,
     pub json: String,
@@ -99,6 +102,7 @@ pub(super) struct Raw {
 impl From<Raw> for TimelineRow {
     fn from(raw: Raw) -> Self {
         Self {
+            room: RoomNid(raw.room_nid),
             nid: EventNid(raw.event_nid),
             event_id: raw.event_id,
             json: raw.json,
@@ -131,7 +135,7 @@ macro_rules! rows {
             sqlx::query_as!(
                 $crate::timeline::row::Raw,
                 r#"
-SELECT e.event_nid, e.event_id, e.json, e.flags, e.line, e.step, e.key_nid, e.anchor, e.anchor_offset,
+SELECT e.room_nid, e.event_nid, e.event_id, e.json, e.flags, e.line, e.step, e.key_nid, e.anchor, e.anchor_offset,
        e.origin_ts, e.sender, e.device_id, e.txn_id,
        p.event_id AS "replaced_id?", p.json AS "replaced_json?",
        x.event_id AS "redaction_id?", x.json AS "redaction_json?",
@@ -156,4 +160,4 @@ ORDER BY w.ord
         .map_err($crate::StoreError::from)
     };
 }
-pub(super) use rows;
+pub(crate) use rows;

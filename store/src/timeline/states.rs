@@ -22,52 +22,63 @@ pub struct EntryAt {
     pub json: String,
 }
 
-/// The entries that several states of a room have for some pairs of `(type, state_key)`.
+/// An entry of one of the states that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryWish<'a> {
+    /// Which of the states, counted from 0.
+    pub at: usize,
+    /// Its type.
+    pub event_type: &'a str,
+    /// Its state key.
+    pub state_key: &'a str,
+}
+
+/// Entries of several states, which may be of several rooms. What a state does not have is absent.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn entries_at(
     store: &Store,
-    room: RoomNid,
-    states: &[StateRef],
-    pairs: &[(&str, &str)],
+    states: &[(RoomNid, StateRef)],
+    wishes: &[EntryWish<'_>],
 ) -> Result<Vec<EntryAt>, StoreError> {
-    let lines: Vec<i32> = states.iter().map(|state| state.line).collect();
-    let steps: Vec<i32> = states.iter().map(|state| state.step).collect();
-    let (types, keys): (Vec<&str>, Vec<&str>) = pairs.iter().copied().unzip();
+    if states.is_empty() || wishes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ord = |at: usize| i64::try_from(at).unwrap_or(i64::MAX).saturating_add(1);
     let rows = timed(
         sqlx::query!(
             r#"
-WITH RECURSIVE wish AS (
-    SELECT * FROM UNNEST($2::int[], $3::int[]) WITH ORDINALITY AS u(line, step, ord)
-), chain(ord, line, upto, depth) AS (
-    SELECT ord, line, step, 0 FROM wish
+WITH RECURSIVE state AS (
+    SELECT * FROM UNNEST($1::bigint[], $2::int[], $3::int[]) WITH ORDINALITY AS u(room_nid, line, step, ord)
+), chain(ord, room_nid, line, upto, depth) AS (
+    SELECT ord, room_nid, line, step, 0 FROM state
     UNION ALL
-    SELECT c.ord, l.parent_line, l.parent_step, c.depth + 1
-    FROM chain c JOIN state_lines l ON l.room_nid = $1 AND l.line = c.line
+    SELECT c.ord, c.room_nid, l.parent_line, l.parent_step, c.depth + 1
+    FROM chain c JOIN state_lines l ON l.room_nid = c.room_nid AND l.line = c.line
     WHERE l.parent_line IS NOT NULL
 )
 SELECT w.ord AS "ord!", k.type AS "type!", k.state_key AS "state_key!", e.event_nid, e.json
-FROM UNNEST($4::text[], $5::text[]) AS p(type, state_key)
-JOIN state_keys k ON k.type = p.type AND k.state_key = p.state_key
-CROSS JOIN wish w
+FROM UNNEST($4::bigint[], $5::text[], $6::text[]) AS w(ord, type, state_key)
+JOIN state_keys k ON k.type = w.type AND k.state_key = w.state_key
 CROSS JOIN LATERAL (
-    SELECT s.event_nid FROM chain c
+    SELECT s.room_nid, s.event_nid FROM chain c
     CROSS JOIN LATERAL (
-        SELECT s.event_nid FROM state_changes s
-        WHERE s.room_nid = $1 AND s.line = c.line AND s.key_nid = k.key_nid AND s.step <= c.upto
+        SELECT s.room_nid, s.event_nid FROM state_changes s
+        WHERE s.room_nid = c.room_nid AND s.line = c.line AND s.key_nid = k.key_nid AND s.step <= c.upto
         ORDER BY s.step DESC LIMIT 1
     ) s
     WHERE c.ord = w.ord
     ORDER BY c.depth LIMIT 1
 ) f
-JOIN events e ON e.room_nid = $1 AND e.event_nid = f.event_nid
+JOIN events e ON e.room_nid = f.room_nid AND e.event_nid = f.event_nid
             "#,
-            room.0,
-            &lines,
-            &steps,
-            &types as _,
-            &keys as _,
+            &states.iter().map(|(room, _)| room.0).collect::<Vec<_>>(),
+            &states.iter().map(|(_, at)| at.line).collect::<Vec<_>>(),
+            &states.iter().map(|(_, at)| at.step).collect::<Vec<_>>(),
+            &wishes.iter().map(|wish| ord(wish.at)).collect::<Vec<_>>(),
+            &wishes.iter().map(|wish| wish.event_type).collect::<Vec<_>>() as _,
+            &wishes.iter().map(|wish| wish.state_key).collect::<Vec<_>>() as _,
         )
         .fetch_all(store.pool()),
     )

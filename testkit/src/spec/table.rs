@@ -28,7 +28,6 @@ const NOT_YET: &[&str] = &[
     "inviteBy3PID",
     "getEvents",
     "initialSync",
-    "search",
     "getWellknownPolicy",
     "getAuthMetadata",
     "redirectToSSO",

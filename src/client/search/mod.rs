@@ -1,0 +1,5 @@
+//! Searching what was said.
+
+mod find;
+
+pub use find::find;
