@@ -59,6 +59,18 @@ fn discovery(routes: Routes<AppState>) -> Routes<AppState> {
             USERS,
             well_known::server,
         )
+        .at(
+            MethodFilter::GET,
+            "/.well-known/matrix/policy_server",
+            USERS,
+            well_known::policy_server,
+        )
+        .at(
+            MethodFilter::GET,
+            "/_matrix/client/v1/auth_metadata",
+            USERS,
+            session::auth_metadata,
+        )
 }
 
 fn waiting(routes: Routes<AppState>) -> Routes<AppState> {
@@ -365,6 +377,11 @@ fn people(routes: Routes<AppState>) -> Routes<AppState> {
             openid::user_info,
         )
         .ruma(USERS, third_party::protocols)
+        .ruma(USERS, third_party::protocol)
+        .ruma(USERS, third_party::locations)
+        .ruma(USERS, third_party::locations_of_alias)
+        .ruma(USERS, third_party::users)
+        .ruma(USERS, third_party::users_of_id)
         .ruma(USERS, third_party::turn_server)
 }
 

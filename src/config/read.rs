@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use causeway_media::ThumbnailSize;
 use causeway_store::search::MAX_LANGUAGES;
 use ruma::{OwnedServerName, RoomVersionId};
@@ -404,6 +406,13 @@ fn metrics(s: &mut Section<'_>) -> Metrics {
     }
 }
 
+/// A public key as the specification writes it: 32 bytes, unpadded.
+fn policy_server_key(text: &str) -> Option<String> {
+    let bytes = STANDARD_NO_PAD.decode(text).ok();
+    let is_key = bytes.is_some_and(|bytes| bytes.len() == 32);
+    is_key.then(|| text.to_owned())
+}
+
 fn well_known(s: &mut Section<'_>) -> WellKnown {
     WellKnown {
         client: flag(s, "client"),
@@ -416,6 +425,12 @@ fn well_known(s: &mut Section<'_>) -> WellKnown {
                     .ok()
                     .map(|name| name.to_string())
             },
+        ),
+        policy_server_key: find_text(
+            s,
+            "policy_server_key",
+            "an ed25519 key of 43 letters of Base64",
+            policy_server_key,
         ),
         support_page: find_text(s, "support_page", "a URL", values::web_url),
         support_contacts: s

@@ -354,6 +354,8 @@ pub struct WellKnown {
     pub client: bool,
     /// `m.server` of `/.well-known/matrix/server`; absent: the document is not served.
     pub server: Option<String>,
+    /// The public key of the policy server of this name, unpadded Base64; absent: there is none.
+    pub policy_server_key: Option<String>,
     /// Page of `/.well-known/matrix/support`.
     pub support_page: Option<String>,
     /// Contacts of `/.well-known/matrix/support`.

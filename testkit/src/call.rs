@@ -222,6 +222,8 @@ impl Call {
         if reply.status < 400 && self.strictness != Strictness::Nothing {
             let body = self.json_body();
             shared.spec.note_success(&operations, &self.query, body);
+        } else if self.strictness == Strictness::Everything {
+            shared.spec.note_refusal(&operations, &reply.code());
         }
         Ok(reply)
     }

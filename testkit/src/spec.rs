@@ -150,6 +150,16 @@ impl Specification {
         }
     }
 
+    /// Notes that a right request was refused, of an operation that this server does not have and
+    /// refuses as the specification says.
+    pub fn note_refusal(&self, operations: &[&Operation], code: &str) {
+        let refused = operations.iter().filter(|operation| {
+            let refusal = table::REFUSED.iter().find(|(id, _)| *id == operation.id());
+            refusal.is_some_and(|(_, expected)| *expected == code)
+        });
+        refused.for_each(|operation| self.coverage.note(operation.id()));
+    }
+
     fn query_faults(&self, operation: &Operation, query: &[(String, String)]) -> Vec<String> {
         let mut faults = Vec::new();
         for (name, text) in query {

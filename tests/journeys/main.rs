@@ -24,6 +24,7 @@ mod knocking;
 mod large_files;
 mod lazy;
 mod limits;
+mod lookups;
 mod media;
 mod membership;
 mod moderation;

@@ -228,7 +228,7 @@ async fn an_initial_sync_of_everything_names_people_in_the_content() {
     alice.put(&mine, json!({"count": 2})).await;
     let status = v3(&["presence", alice.id(), "status"]);
     alice.put(&status, json!({"presence": "online"})).await;
-    let all = alice.get(v3(&["initialSync"])).unspecified().await;
+    let all = alice.get(v3(&["initialSync"])).await;
     assert_eq!(all["rooms"][0]["room_id"], room);
     assert_eq!(all["presence"][0]["content"]["user_id"], alice.id());
     // What the user made, and not the rules that everybody has.
@@ -243,6 +243,64 @@ async fn an_initial_sync_of_everything_names_people_in_the_content() {
             .fails(400, "M_INVALID_PARAM")
             .await;
     }
+}
+
+#[tokio::test]
+async fn an_initial_sync_shows_invites_and_what_was_left() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let left = alice.create_public_room().await;
+    bob.join(&left).await;
+    bob.leave(&left).await;
+    let room = alice.create_room(json!({"preset": "private_chat"})).await;
+    alice.invite(&room, bob.id()).await;
+    let all = bob.get(v3(&["initialSync"])).query("limit", 1).await;
+    let rooms = all["rooms"].as_array().expect("rooms");
+    assert_eq!(rooms.len(), 1, "{all}");
+    assert_eq!(rooms[0]["membership"], "invite");
+    assert_eq!(rooms[0]["inviter"], alice.id());
+    assert_eq!(rooms[0]["invite"]["state_key"], bob.id());
+    let all = bob.get(v3(&["initialSync"])).query("archived", true).await;
+    let rooms = all["rooms"].as_array().expect("rooms");
+    let gone = rooms.iter().find(|it| it["room_id"] == left);
+    assert_eq!(gone.expect("the room that was left")["membership"], "leave");
+}
+
+#[tokio::test]
+async fn what_happens_in_all_rooms_is_one_stream() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let (one, two) = (
+        alice.create_public_room().await,
+        alice.create_public_room().await,
+    );
+    bob.join(&one).await;
+    bob.join(&two).await;
+    let begin = bob.get(v3(&["events"])).await;
+    assert_eq!(begin["chunk"], json!([]));
+    let waiting = tokio::spawn({
+        let (bob, from) = (bob.clone(), text(&begin["end"]));
+        async move {
+            let call = bob.get(v3(&["events"])).query("from", from);
+            call.query("timeout", 20_000).await
+        }
+    });
+    let first = alice.say(&one, "in the one").await;
+    let heard = waiting.await.expect("an answer");
+    assert_eq!(heard["chunk"][0]["event_id"], first);
+    assert_eq!(heard["chunk"][0]["room_id"], one);
+    let second = alice.say(&two, "in the other").await;
+    let call = bob.get(v3(&["events"])).query("from", text(&heard["end"]));
+    let heard = call.query("timeout", 20_000).await;
+    let ids = heard["chunk"].as_array().expect("events").iter();
+    let ids: Vec<_> = ids.map(|event| event["event_id"].clone()).collect();
+    assert_eq!(ids, [json!(second)]);
+    bob.get(v3(&["events"]))
+        .query("from", "nonsense")
+        .fails(400, "M_INVALID_PARAM")
+        .await;
 }
 
 #[tokio::test]

@@ -397,7 +397,7 @@ async fn words_are_found_in_the_language_of_the_server() {
     let run = found(&alice, json!({"search_term": "runs"})).await;
     assert_eq!(texts_of(&run), ["She was running home"]);
     assert_eq!(run["highlights"], json!(["running"]));
-    assert_eq!(texts(&alice, "Haus brennt").await, ["Die Häuser brennen"]);
+    assert_eq!(texts(&alice, "Haus").await, ["Die Häuser brennen"]);
     assert_eq!(texts(&alice, "Hausboot").await.len(), 0);
 
     // What was there before the words were kept is gone through.

@@ -20,12 +20,6 @@ pub enum ReadError {
     /// A token that this server did not give out.
     #[error("the parameter {0} is not a token of this server")]
     BadToken(&'static str),
-    /// A search term that is longer than any that is looked for.
-    #[error("the search term is longer than {0} bytes")]
-    LongTerm(usize),
-    /// Too much had to be looked at.
-    #[error("this search takes too long: name rarer words, or fewer rooms")]
-    TookTooLong,
     /// The token belongs to a request with other parameters.
     #[error("the parameters differ from those of the first request")]
     ChangedParameters,

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use causeway_store::rooms::find_room_of_event;
 use causeway_store::timeline::{
-    Direction, EntryWish, PageQuery, RoomToken, entries_at, find_row, find_rows_by_nid, near_time,
-    page,
+    Direction, PageQuery, RoomToken, entries_at, find_row, find_rows_by_nid, near_time, page,
 };
 use causeway_store::{EventNid, StateRef};
 use ruma::{EventId, OwnedEventId, RoomId};
@@ -181,18 +180,14 @@ impl Reader {
             .iter()
             .map(|event| event.pdu.sender().as_str())
             .collect();
-        let wishes: Vec<_> = senders
+        let pairs: Vec<_> = senders
             .into_iter()
-            .map(|sender| EntryWish {
-                at: 0,
-                event_type: "m.room.member",
-                state_key: sender,
-            })
+            .map(|sender| ("m.room.member", sender))
             .collect();
-        if wishes.is_empty() {
+        if pairs.is_empty() {
             return Ok(Vec::new());
         }
-        let entries = entries_at(&self.store, &[(room.nid, state)], &wishes).await?;
+        let entries = entries_at(&self.store, room.nid, &[state], &pairs).await?;
         let nids: Vec<EventNid> = entries.iter().map(|entry| entry.nid).collect();
         let rows = find_rows_by_nid(&self.store, room.nid, &nids).await?;
         self.show_state(room, &rows)

@@ -12,6 +12,7 @@ mod error;
 mod filter;
 mod hierarchy;
 mod initial;
+mod invites;
 mod members;
 mod messages;
 mod relations;
@@ -36,7 +37,8 @@ pub use members::MembersQuery;
 pub use messages::{Chunk, MessagesQuery};
 pub use relations::{RelatedChunk, RelationsQuery};
 pub use search::{
-    ContextWish, FoundContext, FoundEvent, Group, SearchAnswer, SearchCriteria, SenderProfile,
+    ContextWish, FoundContext, FoundEvent, Group, SearchAnswer, SearchCriteria, SearchError,
+    SenderProfile,
 };
 pub use summary::{Summary, SummaryBody};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use causeway_events::Membership;
 use causeway_events::visibility::{Sight, Visibility, may_see};
-use causeway_store::timeline::{EntryAt, EntryWish, entries_at};
+use causeway_store::timeline::{EntryAt, EntryWish, entries_of};
 use causeway_store::{RoomNid, RoomPlace, StateRef, StoreError};
 use serde::Deserialize;
 
@@ -64,7 +64,7 @@ impl States {
             })
         });
         let wishes: Vec<_> = wishes.collect();
-        let entries = entries_at(&reader.store, &states, &wishes).await?;
+        let entries = entries_of(&reader.store, &states, &wishes).await?;
         let mut known: HashMap<_, Known> = HashMap::with_capacity(states.len());
         for entry in entries {
             if let Some(state) = states.get(entry.at) {

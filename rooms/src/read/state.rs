@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use causeway_store::StateRef;
 use causeway_store::timeline::{
-    EntryWish, TimelineRow, current_state, entries_at, find_rows_by_nid, state_events_at,
+    TimelineRow, current_state, entries_at, find_rows_by_nid, state_events_at,
 };
 use ruma::RoomId;
 
@@ -46,12 +46,7 @@ impl Reader {
     ) -> Result<(String, String), ReadError> {
         let room = self.enter(room_id, asker).await?;
         let at = room.visible_state().unwrap_or(room.state);
-        let wish = EntryWish {
-            at: 0,
-            event_type,
-            state_key,
-        };
-        let entries = entries_at(&self.store, &[(room.nid, at)], &[wish]).await?;
+        let entries = entries_at(&self.store, room.nid, &[at], &[(event_type, state_key)]).await?;
         let entry = entries.first().ok_or(ReadError::StateNotFound)?;
         let rows = find_rows_by_nid(&self.store, room.nid, &[entry.nid]).await?;
         let row = rows.first().ok_or(ReadError::StateNotFound)?;

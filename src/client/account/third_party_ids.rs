@@ -107,5 +107,5 @@ pub async fn password_email_token(
 pub async fn password_msisdn_token(
     _: Ruma<request_password_change_token_via_msisdn::v3::Request>,
 ) -> ApiError {
-    unknown()
+    denied()
 }

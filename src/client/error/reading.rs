@@ -1,6 +1,6 @@
 //! Errors of reading rooms.
 
-use causeway_rooms::read::ReadError;
+use causeway_rooms::read::{ReadError, SearchError};
 
 use super::ApiError;
 
@@ -15,11 +15,18 @@ impl From<ReadError> for ApiError {
             }
             ReadError::EventNotFound => Self::not_found("No such event, or none that you may see"),
             ReadError::StateNotFound => Self::not_found("The room has no such state"),
-            ReadError::BadToken(_) | ReadError::ChangedParameters | ReadError::LongTerm(_) => {
-                Self::invalid_param(message)
-            }
-            ReadError::TookTooLong => Self::unknown(message),
+            ReadError::BadToken(_) | ReadError::ChangedParameters => Self::invalid_param(message),
             ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SearchError> for ApiError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::LongTerm(_) => Self::invalid_param(error.to_string()),
+            SearchError::TookTooLong => Self::unknown(error.to_string()),
+            SearchError::Read(error) => error.into(),
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
 use causeway_rooms::read::Reader;
@@ -8,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::peek::{Stream, events_of_room};
-use super::{of_room, present_person, rooms_of, sync_as_value, take_events};
+use super::{invite_of, of_room, present_person, rooms_of, sync_as_value, take_events};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::parameters::InQuery;
@@ -70,12 +72,15 @@ pub async fn events(
             }
         }
     }
-    for (room_id, mut room) in rooms_of(&mut answer, "invite") {
-        let own = take_events(&mut room["invite_state"]);
-        let own = own
-            .into_iter()
-            .filter(|event| event["state_key"] == user_id.as_str());
-        chunk.extend(of_room(&room_id, own.collect()));
+    let invited = rooms_of(&mut answer, "invite");
+    let invites = match invited.is_empty() {
+        true => HashMap::new(),
+        false => reader.invites(&user_id).await?,
+    };
+    for (room_id, mut room) in invited {
+        let told = take_events(&mut room["invite_state"]);
+        let own = invite_of(&room_id, &user_id, &invites, told);
+        chunk.extend(of_room(&room_id, own.into_iter().collect()));
     }
     Ok(Json(
         json!({"start": from, "end": answer["next_batch"], "chunk": chunk}),

@@ -1,11 +1,12 @@
 use axum::Json;
 use axum::extract::State;
+use causeway_rooms::read::Reader;
 use causeway_sync::{Filter, Sync};
 use ruma::api::client::filter::FilterDefinition;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{of_room, present_person, rooms_of, sync_as_value, take_events};
+use super::{invite_of, of_room, present_person, rooms_of, sync_as_value, take_events};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::parameters::InQuery;
@@ -25,6 +26,7 @@ pub struct Parameters {
 /// wanted it when they started.
 pub async fn initial_sync(
     State(sync): State<Sync>,
+    State(reader): State<Reader>,
     session: Session,
     InQuery(parameters): InQuery<Parameters>,
 ) -> Result<Json<Value>, ApiError> {
@@ -43,12 +45,10 @@ pub async fn initial_sync(
             rooms.push(snapshot(&room_id, membership, room, &end));
         }
     }
+    let invites = reader.invites(&user_id).await?;
     for (room_id, mut room) in rooms_of(&mut answer, "invite") {
-        let events = take_events(&mut room["invite_state"]);
-        let own = events
-            .iter()
-            .find(|event| event["state_key"] == user_id.as_str());
-        let mut own = own.cloned().unwrap_or_default();
+        let told = take_events(&mut room["invite_state"]);
+        let mut own = invite_of(&room_id, &user_id, &invites, told).unwrap_or_default();
         own["room_id"] = room_id.as_str().into();
         rooms.push(json!({
             "room_id": room_id, "membership": "invite", "inviter": own["sender"], "invite": own,

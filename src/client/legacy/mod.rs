@@ -12,13 +12,29 @@ pub use events::events;
 pub use initial_sync::initial_sync;
 pub use send::send;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use causeway_sync::{Filter, State, StateAt, Sync, SyncRequest};
+use ruma::UserId;
 use serde_json::Value;
 
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
+
+/// The member event by which the user is invited to a room: the whole event where it is stored, or
+/// else what an answer of `/sync` tells of it.
+fn invite_of(
+    room_id: &str,
+    user_id: &UserId,
+    invites: &HashMap<String, String>,
+    told: Vec<Value>,
+) -> Option<Value> {
+    let whole = invites.get(room_id);
+    let whole = whole.and_then(|json| serde_json::from_str(json).ok());
+    let mut told = told.into_iter();
+    whole.or_else(|| told.find(|event| event["state_key"] == user_id.as_str()))
+}
 
 /// What `/sync` answers, as JSON.
 async fn sync_as_value(

@@ -92,6 +92,45 @@ WHERE r.room_id = $1
     }))
 }
 
+/// Invites of one user that are listed, at most.
+const LISTED_INVITES: i64 = 1_000;
+
+/// The member event by which somebody was invited.
+#[derive(Debug, Clone)]
+pub struct InviteEvent {
+    /// The room.
+    pub room_id: String,
+    /// The room version.
+    pub version: String,
+    /// The event's id.
+    pub event_id: String,
+    /// The event.
+    pub json: String,
+}
+
+/// The invites of a user, the newest first.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn list_invites(store: &Store, user: &UserId) -> Result<Vec<InviteEvent>, StoreError> {
+    let invites = timed(
+        sqlx::query_as!(
+            InviteEvent,
+            "SELECT r.room_id, r.version, e.event_id, e.json
+             FROM memberships m
+             JOIN rooms r ON r.room_nid = m.room_nid
+             JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid
+             WHERE m.user_id = $1 AND m.membership = 1
+             ORDER BY m.position DESC LIMIT $2",
+            user.as_str(),
+            LISTED_INVITES,
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    Ok(invites)
+}
+
 /// When a user last left a room.
 #[derive(Debug, Clone, Copy)]
 pub struct Departure {

@@ -12,7 +12,9 @@ pub(crate) mod row;
 mod states;
 mod token;
 
-pub use access::{Access, Departure, find_access, find_departure, find_departures};
+pub use access::{
+    Access, Departure, InviteEvent, find_access, find_departure, find_departures, list_invites,
+};
 pub use aggregate::{AggregatedEvent, AggregationQuery, Aggregations, aggregations};
 pub use listed::{
     Listed, Listing, SpaceChild, children_of, count_published, list_published, list_rooms,
@@ -21,7 +23,7 @@ pub use page::{Direction, Page, PageQuery, find_row, find_rows_by_nid, near_time
 pub use related::{FOLLOWED_RELATIONS, RelationQuery, Thread, related, thread_roots};
 pub use row::TimelineRow;
 pub use states::{
-    EntryAt, EntryWish, MemberInfo, current_members, current_state, entries_at, joined_members,
-    state_events_at, state_ref_before,
+    EntryAt, EntryWish, MemberInfo, current_members, current_state, entries_at, entries_of,
+    joined_members, state_events_at, state_ref_before,
 };
 pub use token::RoomToken;

@@ -22,6 +22,68 @@ pub struct EntryAt {
     pub json: String,
 }
 
+/// The entries that several states of a room have for some pairs of `(type, state_key)`.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn entries_at(
+    store: &Store,
+    room: RoomNid,
+    states: &[StateRef],
+    pairs: &[(&str, &str)],
+) -> Result<Vec<EntryAt>, StoreError> {
+    let lines: Vec<i32> = states.iter().map(|state| state.line).collect();
+    let steps: Vec<i32> = states.iter().map(|state| state.step).collect();
+    let (types, keys): (Vec<&str>, Vec<&str>) = pairs.iter().copied().unzip();
+    let rows = timed(
+        sqlx::query!(
+            r#"
+WITH RECURSIVE wish AS (
+    SELECT * FROM UNNEST($2::int[], $3::int[]) WITH ORDINALITY AS u(line, step, ord)
+), chain(ord, line, upto, depth) AS (
+    SELECT ord, line, step, 0 FROM wish
+    UNION ALL
+    SELECT c.ord, l.parent_line, l.parent_step, c.depth + 1
+    FROM chain c JOIN state_lines l ON l.room_nid = $1 AND l.line = c.line
+    WHERE l.parent_line IS NOT NULL
+)
+SELECT w.ord AS "ord!", k.type AS "type!", k.state_key AS "state_key!", e.event_nid, e.json
+FROM UNNEST($4::text[], $5::text[]) AS p(type, state_key)
+JOIN state_keys k ON k.type = p.type AND k.state_key = p.state_key
+CROSS JOIN wish w
+CROSS JOIN LATERAL (
+    SELECT s.event_nid FROM chain c
+    CROSS JOIN LATERAL (
+        SELECT s.event_nid FROM state_changes s
+        WHERE s.room_nid = $1 AND s.line = c.line AND s.key_nid = k.key_nid AND s.step <= c.upto
+        ORDER BY s.step DESC LIMIT 1
+    ) s
+    WHERE c.ord = w.ord
+    ORDER BY c.depth LIMIT 1
+) f
+JOIN events e ON e.room_nid = $1 AND e.event_nid = f.event_nid
+            "#,
+            room.0,
+            &lines,
+            &steps,
+            &types as _,
+            &keys as _,
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| EntryAt {
+            at: usize::try_from(row.ord - 1).unwrap_or(0),
+            event_type: row.r#type,
+            state_key: row.state_key,
+            nid: EventNid(row.event_nid),
+            json: row.json,
+        })
+        .collect())
+}
+
 /// An entry of one of the states that is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct EntryWish<'a> {
@@ -37,7 +99,7 @@ pub struct EntryWish<'a> {
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn entries_at(
+pub async fn entries_of(
     store: &Store,
     states: &[(RoomNid, StateRef)],
     wishes: &[EntryWish<'_>],

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use causeway_store::search::{Found, Near, Side, around, find_rows, highlights, states_of};
-use causeway_store::timeline::{EntryWish, RoomToken, entries_at};
+use causeway_store::timeline::{EntryWish, RoomToken, entries_of};
 use causeway_store::{EventNid, RoomNid};
 use serde::Deserialize;
 
@@ -183,7 +183,7 @@ impl Reader {
             })
         });
         let wishes: Vec<_> = wishes.collect();
-        let entries = entries_at(self.store(), &states, &wishes).await?;
+        let entries = entries_of(self.store(), &states, &wishes).await?;
         let mut profiles = vec![BTreeMap::new(); found.len()];
         for entry in entries {
             if let Some(profiles) = profiles.get_mut(entry.at) {

@@ -12,6 +12,7 @@ mod token;
 
 use std::collections::BTreeMap;
 
+use causeway_store::StoreError;
 use causeway_store::search::{Key, Order, parse_term};
 
 use self::page::Page;
@@ -27,6 +28,30 @@ const RESULTS: (u64, u64) = (10, 50);
 
 /// Events on one side of a found one that are shown, at most.
 const MAX_CONTEXT: u64 = 20;
+
+/// Why a search fails.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// A term that is longer than any that is looked for.
+    #[error("the search term is longer than {0} bytes")]
+    LongTerm(usize),
+    /// Too much had to be looked at.
+    #[error("this search takes too long: name rarer words, or fewer rooms")]
+    TookTooLong,
+    /// Reading rooms failed, or the token is none.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl From<StoreError> for SearchError {
+    fn from(error: StoreError) -> Self {
+        if error.is_timeout() {
+            Self::TookTooLong
+        } else {
+            Self::Read(error.into())
+        }
+    }
+}
 
 /// What is searched, and what is wanted with it.
 #[derive(Debug, Clone)]
@@ -133,16 +158,16 @@ impl Reader {
     /// Events by their words (client-server, Server Side Search).
     ///
     /// # Errors
-    /// [`ReadError::BadToken`], [`ReadError::LongTerm`], [`ReadError::TookTooLong`].
+    /// See [`SearchError`].
     pub async fn search(
         &self,
         asker: &Asker,
         criteria: &SearchCriteria<'_>,
-    ) -> Result<SearchAnswer, ReadError> {
+    ) -> Result<SearchAnswer, SearchError> {
         let from = criteria.from.filter(|from| !from.is_empty());
         let from: Option<SearchToken> = from.map(str::parse).transpose()?;
         if criteria.term.len() > MAX_TERM_BYTES {
-            return Err(ReadError::LongTerm(MAX_TERM_BYTES));
+            return Err(SearchError::LongTerm(MAX_TERM_BYTES));
         }
         let words = parse_term(&self.store, criteria.languages, criteria.term).await?;
         let Some(words) = words else {
@@ -150,7 +175,7 @@ impl Reader {
         };
         let scope = Scope::load(self, asker, criteria, from.as_ref()).await?;
         let page = Page::load(self, asker, criteria, &scope, &words, from.as_ref()).await?;
-        self.search_answer(asker, criteria, &scope, &words, page)
-            .await
+        let answer = self.search_answer(asker, criteria, &scope, &words, page);
+        Ok(answer.await?)
     }
 }

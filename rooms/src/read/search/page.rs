@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use causeway_store::RoomPlace;
 use causeway_store::search::{Found, Key, Order, SearchQuery, find};
-use causeway_store::{RoomPlace, StoreError};
 
 use super::scope::Scope;
 use super::token::SearchToken;
-use super::{Group, RESULTS, SearchCriteria};
+use super::{Group, RESULTS, SearchCriteria, SearchError};
 use crate::read::sight::States;
-use crate::read::{Asker, EventFilter, ReadError, Reader};
+use crate::read::{Asker, EventFilter, Reader};
 
 /// Events that are looked at for one page: as many may be hidden from the one who asks before a page
 /// comes out short.
@@ -37,7 +37,7 @@ impl Page {
         scope: &Scope,
         words: &str,
         from: Option<&SearchToken>,
-    ) -> Result<Self, ReadError> {
+    ) -> Result<Self, SearchError> {
         let found = search(reader, criteria, scope, words, from).await?;
         let uncertain = found.0.iter().filter(|found| !found.is_certain);
         let states = uncertain.map(|found| (found.room, found.before));
@@ -123,7 +123,7 @@ async fn search(
     scope: &Scope,
     words: &str,
     from: Option<&SearchToken>,
-) -> Result<(Vec<Found>, i64), ReadError> {
+) -> Result<(Vec<Found>, i64), SearchError> {
     let filter = &criteria.filter;
     let rooms: Vec<_> = scope.rooms.keys().copied().collect();
     let keys: Vec<i16> = keys_of(criteria).map(|key| key as i16).collect();
@@ -157,18 +157,8 @@ async fn search(
         after: from.map(SearchToken::bound),
         limit: i64::try_from(WINDOW).unwrap_or(i64::MAX),
     };
-    match find(reader.store(), &query).await {
-        Ok(page) => Ok((page.found, page.certain)),
-        Err(error) => Err(too_long(error)),
-    }
-}
-
-fn too_long(error: StoreError) -> ReadError {
-    if error.is_timeout() {
-        ReadError::TookTooLong
-    } else {
-        error.into()
-    }
+    let page = find(reader.store(), &query).await?;
+    Ok((page.found, page.certain))
 }
 
 /// What of events is searched: what is asked for, of types that pass the filter.
