@@ -6,6 +6,7 @@ use causeway_store::log::Receipt;
 use causeway_store::sync::ReceiptRow;
 use causeway_store::{RoomNid, RoomPlace};
 use ruma::{OwnedRoomId, OwnedUserId};
+use serde_json::value::RawValue;
 
 use crate::event::{RoomEvent, Shown};
 use crate::hub::Unread;
@@ -54,6 +55,8 @@ pub(crate) struct JoinedRoom {
 pub(crate) struct StrippedRoom {
     pub room_id: OwnedRoomId,
     pub state: Vec<Arc<RoomEvent>>,
+    /// Stripped events as another server told them, as JSON.
+    pub told: Vec<Box<RawValue>>,
 }
 
 /// A receipt, whatever it was read from.

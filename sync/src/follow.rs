@@ -138,6 +138,9 @@ fn find_missing(inner: &Inner, entries: &[LogEntry]) -> Missing {
                 ) {
                     missing.summaries.insert(record.room);
                 }
+                if !record.resolved.is_empty() {
+                    missing.summaries.insert(record.room);
+                }
                 let Some(change) = &record.member else {
                     continue;
                 };

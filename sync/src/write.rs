@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::answer::{Answer, JoinedRoom, ShownReceipt, StrippedRoom, Summary};
 use crate::engine::StateAt;
-use crate::event::{Reader, RoomEvent, Shown};
+use crate::event::{Reader, Shown};
 use crate::fields;
 use crate::filter::Filter;
 use crate::hub::Unread;
@@ -365,12 +365,18 @@ fn write_stripped_room(out: &mut Vec<u8>, name: &str, room: &StrippedRoom) {
     out.push(b'{');
     field(out, name);
     out.extend_from_slice(b"{\"events\":");
-    list(
-        out,
-        &room.state,
-        |out, event: &std::sync::Arc<RoomEvent>| {
-            write_stripped(&event.pdu, out);
-        },
-    );
+    let own = room.state.iter().map(|event| {
+        let mut json = Vec::with_capacity(EVENT_ESTIMATE);
+        write_stripped(&event.pdu, &mut json);
+        json
+    });
+    let told = room
+        .told
+        .iter()
+        .map(|event| event.get().as_bytes().to_vec());
+    let events: Vec<Vec<u8>> = told.chain(own).collect();
+    list(out, &events, |out, event: &Vec<u8>| {
+        out.extend_from_slice(event);
+    });
     out.extend_from_slice(b"}}");
 }

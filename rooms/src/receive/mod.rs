@@ -15,6 +15,7 @@ mod compare;
 mod coverage;
 mod gap;
 mod graph;
+mod history;
 mod import;
 mod merge;
 mod order;
@@ -34,6 +35,7 @@ use ruma::{OwnedEventId, RoomId};
 
 pub(crate) use self::coverage::Coverages;
 pub use self::gap::{EventWithState, MAX_STATE_EVENTS};
+pub use self::history::{Gap, History};
 pub use self::import::Import;
 pub use self::outside::OutsideMembership;
 use self::weigh::Weigher;
@@ -86,6 +88,9 @@ pub enum ReceiveError {
     /// Users of this server are in the room already: join as one of them does.
     #[error("users of this server are in the room already")]
     AlreadyIn,
+    /// Nothing that is here leads back to any of the old events.
+    #[error("nothing here leads back to these events")]
+    NotWanted,
     /// The room is known here with another version.
     #[error("the room has another version")]
     OtherVersion,

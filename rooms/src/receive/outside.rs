@@ -186,6 +186,7 @@ impl Rooms {
             member,
             redacts: None,
             was_outlier: false,
+            place: None,
             was_wanted: false,
             pdu: pdu.clone(),
         };

@@ -47,7 +47,7 @@ impl Weigher<'_> {
     }
 
     /// Gives an event its place in the graph: the state after it, and its place in the index.
-    async fn place(
+    pub(super) async fn place(
         &mut self,
         pdu: Pdu,
         nid: EventNid,
@@ -102,7 +102,7 @@ impl Weigher<'_> {
         }
     }
 
-    async fn record(
+    pub(super) async fn record(
         &mut self,
         node: &Arc<Node>,
         before: StateRef,
@@ -134,6 +134,7 @@ impl Weigher<'_> {
             member: None,
             redacts: None,
             was_outlier,
+            place: None,
             was_wanted: self.wanted.contains(node.pdu.event_id().as_str()),
             pdu: node.pdu.clone(),
         })
@@ -148,7 +149,7 @@ impl Weigher<'_> {
     }
 
     /// Notes what the event follows on that is not here.
-    fn note_missing(&mut self, record: &EventRecord) {
+    pub(super) fn note_missing(&mut self, record: &EventRecord) {
         let has_place = |id: &EventId| self.graph.find(id).is_some_and(|node| !node.is_outlier());
         let missing = record.pdu.prev_events().iter();
         let missing = missing.filter(|id| !has_place(id));
@@ -157,7 +158,11 @@ impl Weigher<'_> {
     }
 
     /// What is left of an event whose redaction came earlier.
-    async fn blank_if_redacted(&mut self, pdu: &Pdu, flags: &mut i16) -> Result<Pdu, StoreError> {
+    pub(super) async fn blank_if_redacted(
+        &mut self,
+        pdu: &Pdu,
+        flags: &mut i16,
+    ) -> Result<Pdu, StoreError> {
         let Some(redactions) = self.redactions.get(pdu.event_id().as_str()).cloned() else {
             return Ok(pdu.clone());
         };

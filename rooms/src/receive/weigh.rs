@@ -170,7 +170,7 @@ impl<'a> Weigher<'a> {
     }
 
     /// Why an event has no place in this room at all, and is not even kept.
-    fn misplaced(&self, pdu: &Pdu) -> Option<&'static str> {
+    pub(super) fn misplaced(&self, pdu: &Pdu) -> Option<&'static str> {
         if pdu.room_id() != self.head.room_id() {
             return Some("the event is of another room");
         }
@@ -192,7 +192,7 @@ impl<'a> Weigher<'a> {
     }
 
     /// What an event names that is not here, or not as it would have to be.
-    fn missing(&self, pdu: &Pdu, has_state: bool) -> Vec<OwnedEventId> {
+    pub(super) fn missing(&self, pdu: &Pdu, has_state: bool) -> Vec<OwnedEventId> {
         let has_place = |id: &EventId| self.graph.find(id).is_some_and(|node| !node.is_outlier());
         let prev = pdu.prev_events().iter();
         let prev = prev.filter(|id| !has_state && !has_place(id));
@@ -217,7 +217,10 @@ impl<'a> Weigher<'a> {
 
     /// The state before an event: that after the one before it, or what those after several come
     /// to; or why there is none.
-    async fn state_before(&mut self, pdu: &Pdu) -> Result<Result<StateRef, String>, StoreError> {
+    pub(super) async fn state_before(
+        &mut self,
+        pdu: &Pdu,
+    ) -> Result<Result<StateRef, String>, StoreError> {
         let prev = self.prev(pdu);
         let mut states: Vec<StateRef> = Vec::new();
         for node in &prev {
@@ -296,7 +299,7 @@ impl<'a> Weigher<'a> {
         })
     }
 
-    async fn judge_at(
+    pub(super) async fn judge_at(
         &mut self,
         pdu: &Pdu,
         at: StateRef,

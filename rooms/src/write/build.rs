@@ -233,6 +233,7 @@ impl<'a> Builder<'a> {
                 .as_ref()
                 .map(|(_, left)| left.owned_event_id().clone()),
             was_outlier: false,
+            place: None,
             was_wanted: false,
             pdu,
         }));

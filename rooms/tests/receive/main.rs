@@ -11,6 +11,7 @@ mod sim;
 mod stand;
 
 mod forks;
+mod history;
 mod imports;
 mod outside;
 mod property;

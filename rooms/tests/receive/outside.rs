@@ -2,6 +2,7 @@
 
 use causeway_rooms::receive::{Outcome, OutsideMembership, ReceiveError};
 use causeway_store::log::Membership;
+use causeway_store::sync::{Snapshot, outside_states};
 use serde_json::json;
 
 use crate::sim::{Nid, Room, user};
@@ -60,6 +61,13 @@ async fn an_invite_is_told_once_and_can_be_taken() {
     );
     assert_eq!(stand.log.position().0, start.0 + 1);
     assert_eq!(membership(&stand, &room).await, Some(Membership::Invite));
+    let mut snapshot = Snapshot::open(&stand.store).await.unwrap();
+    let nid = stand.nid(id_of(&room)).await;
+    let told = outside_states(&mut snapshot, user(OURS).as_str(), &[nid])
+        .await
+        .unwrap();
+    assert!(told[0].1.contains("\"Far\""), "{told:?}");
+    drop(snapshot);
     let join = add_join(&mut room, &[invite], OURS);
     stand.import(&room, join).await;
     assert_eq!(membership(&stand, &room).await, Some(Membership::Join));

@@ -2,6 +2,7 @@
 //! with what they hang on, lines of states, the index of auth chains.
 
 mod chains;
+mod history;
 mod imports;
 mod lines;
 mod nodes;
@@ -9,6 +10,7 @@ mod outliers;
 mod servers;
 
 pub use chains::{Piece, find_followed, find_pieces, load_reaches};
+pub use history::{GapRow, find_place_before, list_gaps};
 pub use imports::{
     ImportedMember, ensure_room, insert_lines, replace_current_state, set_outside_state,
 };

@@ -6,7 +6,7 @@ use causeway_events::Pdu;
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
 
 use super::key_change::{KeyChange, Which};
-use crate::ids::{EventNid, KeyNid, RoomNid, StateRef};
+use crate::ids::{EventNid, KeyNid, RoomNid, RoomPlace, StateRef};
 
 /// One durable change. It is written whole or not at all.
 #[derive(Debug)]
@@ -76,6 +76,13 @@ pub struct RoomBatch {
     pub redacted: Vec<RedactedEvent>,
     /// Events that an event of the batch follows on and that are not here: `(which, whose)`.
     pub missing: Vec<(OwnedEventId, EventNid)>,
+}
+
+impl EventRecord {
+    /// Whether readers of the log are told of the event.
+    pub fn is_news(&self) -> bool {
+        self.flags & HIDDEN == 0 && self.place.is_none()
+    }
 }
 
 /// A row of `rooms`.
@@ -162,6 +169,8 @@ pub struct EventRecord {
     pub redacts: Option<OwnedEventId>,
     /// Whether the event was here without a place ([`OUTLIER`]) until now.
     pub was_outlier: bool,
+    /// The place of an old event in the room's order. It has none in the log: it is no news.
+    pub place: Option<RoomPlace>,
     /// Whether events of the room that came earlier follow on it.
     pub was_wanted: bool,
 }

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::batch::{Batch, answer, room_of};
-use super::change::{Change, HIDDEN};
+use super::change::Change;
 use super::entry::{Entry, LogEntry};
 use super::{AppendError, Committed, Pending, write_other, write_room, write_state};
 use crate::Store;
@@ -285,7 +285,7 @@ fn push_events(
     for record in &room.events {
         let position = *places.get(&record.nid)?;
         last = last.max(Some(position));
-        if record.flags & HIDDEN != 0 {
+        if !record.is_news() {
             continue;
         }
         entries.push(LogEntry {

@@ -4,10 +4,11 @@
 use sqlx::PgConnection;
 
 use super::Pending;
-use super::change::{EventRecord, HIDDEN};
+use super::change::EventRecord;
 use super::committer::Places;
 use super::write_room::array_text;
 use super::write_state::written;
+use crate::ids::RoomPlace;
 
 pub(super) async fn all(
     connection: &mut PgConnection,
@@ -19,7 +20,7 @@ pub(super) async fn all(
     missing(connection, rooms, places).await
 }
 
-/// Events that were here to authorise others only, and get their place.
+/// Events that were here to authorise others only, and old ones, get their place.
 async fn placed(
     connection: &mut PgConnection,
     rooms: &[Vec<Pending>],
@@ -27,32 +28,29 @@ async fn placed(
 ) -> Result<(), sqlx::Error> {
     let rows: Vec<&EventRecord> = written(rooms, places)
         .flat_map(|batch| &batch.events)
-        .filter(|record| record.was_outlier)
+        .filter(|record| record.was_outlier || record.place.is_some())
         .map(AsRef::as_ref)
         .collect();
     if rows.is_empty() {
         return Ok(());
     }
-    let position = |record: &EventRecord| {
-        let shown = record.flags & HIDDEN == 0;
-        places
-            .get(&record.nid)
-            .filter(|_| shown)
-            .map(|place| place.0)
+    let place = |record: &EventRecord| {
+        let news = places.get(&record.nid).filter(|_| record.is_news());
+        record.place.or(news.copied().map(RoomPlace::live))
     };
     sqlx::query!(
         "UPDATE events e
-         SET anchor = w.anchor, anchor_offset = 0, line = w.line, step = w.step, current_line = w.current_line,
+         SET anchor = w.anchor, anchor_offset = w.anchor_offset, line = w.line, step = w.step, current_line = w.current_line,
              current_step = w.current_step, replaces = w.replaces, flags = w.flags, prev_nids = w.prev_nids::bigint[],
              auth_nids = w.auth_nids::bigint[], json = w.json
          FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::int[], $6::int[], $7::int[],
-                     $8::bigint[], $9::smallint[], $10::text[], $11::text[], $12::text[])
+                     $8::bigint[], $9::smallint[], $10::text[], $11::text[], $12::text[], $13::int[])
              AS w(room_nid, event_nid, anchor, line, step, current_line, current_step, replaces, flags, prev_nids,
-                  auth_nids, json)
+                  auth_nids, json, anchor_offset)
          WHERE e.room_nid = w.room_nid AND e.event_nid = w.event_nid",
         &rows.iter().map(|record| record.room.0).collect::<Vec<_>>(),
         &rows.iter().map(|record| record.nid.0).collect::<Vec<_>>(),
-        &rows.iter().map(|record| position(record)).collect::<Vec<_>>() as _,
+        &rows.iter().map(|record| place(record).map(|at| at.anchor)).collect::<Vec<_>>() as _,
         &rows.iter().map(|record| record.state.line).collect::<Vec<_>>(),
         &rows.iter().map(|record| record.state.step).collect::<Vec<_>>(),
         &rows.iter().map(|record| record.current.map(|at| at.line)).collect::<Vec<_>>() as _,
@@ -62,6 +60,7 @@ async fn placed(
         &rows.iter().map(|record| array_text(&record.prev)).collect::<Vec<_>>(),
         &rows.iter().map(|record| array_text(&record.auth)).collect::<Vec<_>>(),
         &rows.iter().map(|record| record.pdu.json()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|record| place(record).map_or(0, |at| at.offset)).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await?;

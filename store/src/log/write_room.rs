@@ -16,6 +16,9 @@ use crate::meter::timed;
 /// Marks, within the statement, events that are in the table already.
 const IN_TABLE: i16 = 1 << 14;
 
+/// Marks, within the statement, events that have their place elsewhere than in the log.
+const OLD: i16 = 1 << 13;
+
 /// Heads as columns.
 #[derive(Default)]
 struct Heads {
@@ -95,8 +98,9 @@ impl<'a> Events<'a> {
         self.chain.push(chain);
         self.chain_seq.push(seq);
         self.reach.push(place.map(|place| &*place.reach));
-        self.flags
-            .push(record.flags | if record.was_outlier { IN_TABLE } else { 0 });
+        let in_table = if record.was_outlier { IN_TABLE } else { 0 };
+        let old = if record.place.is_some() { OLD } else { 0 };
+        self.flags.push(record.flags | in_table | old);
         self.event_id.push(record.pdu.event_id().as_str());
         self.event_type.push(record.pdu.event_type());
         self.sender.push(record.pdu.sender().as_str());
@@ -150,7 +154,7 @@ WITH won AS (
     WHERE h.room_nid = w.room_nid AND h.version = w.expected
     RETURNING h.room_nid
 ), fresh AS (
-    SELECT e.*, e.flags & 3 = 0 AS is_shown, count(*) FILTER (WHERE e.flags & 3 = 0) OVER (ORDER BY e.ord) AS n
+    SELECT e.*, e.flags & 8195 = 0 AS is_shown, count(*) FILTER (WHERE e.flags & 8195 = 0) OVER (ORDER BY e.ord) AS n
     FROM UNNEST($11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::int[], $16::int[],
                 $17::int[], $18::int[], $19::int[], $20::bigint[], $21::bigint[], $22::int[], $23::bytea[],
                 $24::smallint[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
@@ -168,7 +172,7 @@ WITH won AS (
                         key_nid, replaces, chain, chain_seq, reach, flags, event_id, type, sender, device_id, txn_id, prev_nids,
                         auth_nids, json)
     SELECT f.room_nid, f.event_nid, CASE WHEN f.is_shown THEN head.base + f.n END, f.origin_ts, f.depth, f.line, f.step, f.current_line,
-           f.current_step, f.key_nid, f.replaces, f.chain, f.chain_seq, f.reach, f.flags, f.event_id, f.type,
+           f.current_step, f.key_nid, f.replaces, f.chain, f.chain_seq, f.reach, (f.flags & 8191)::smallint, f.event_id, f.type,
            f.sender, f.device_id, f.txn_id, f.prev_nids::bigint[], f.auth_nids::bigint[], f.json
     FROM fresh f, head WHERE f.flags & 16384 = 0
 ), logged AS (

@@ -6,9 +6,10 @@ use sqlx::PgConnection;
 
 use super::Pending;
 use super::batch::room_of;
-use super::change::RoomBatch;
+use super::change::{EventRecord, RoomBatch};
 use super::committer::Places;
 use super::{write_graph, write_members};
+use crate::ids::RoomPlace;
 
 /// Whether the rooms change anything but their events.
 pub(super) fn is_needed(rooms: &[Vec<Pending>]) -> bool {
@@ -26,6 +27,7 @@ pub(super) fn is_needed(rooms: &[Vec<Pending>]) -> bool {
                     || !event.resolved.is_empty()
                     || event.was_wanted
                     || event.was_outlier
+                    || event.place.is_some()
             })
     })
 }
@@ -210,16 +212,23 @@ async fn relations(
     if rows.is_empty() {
         return Ok(());
     }
+    let place = |record: &EventRecord| {
+        let live = places.get(&record.nid).copied().unwrap_or_default();
+        record.place.unwrap_or(RoomPlace::live(live))
+    };
     sqlx::query!(
-        "INSERT INTO relations (room_nid, child_nid, parent_id, rel_type, type, sender, anchor)
-         SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])",
+        "INSERT INTO relations (room_nid, child_nid, parent_id, rel_type, type, sender, anchor,
+                                anchor_offset)
+         SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+                              $8::int[])",
         &rows.iter().map(|(record, _)| record.room.0).collect::<Vec<_>>(),
         &rows.iter().map(|(record, _)| record.nid.0).collect::<Vec<_>>(),
         &rows.iter().map(|(_, relation)| relation.parent.as_str()).collect::<Vec<_>>() as _,
         &rows.iter().map(|(_, relation)| relation.rel_type.as_str()).collect::<Vec<_>>() as _,
         &rows.iter().map(|(record, _)| record.pdu.event_type()).collect::<Vec<_>>() as _,
         &rows.iter().map(|(record, _)| record.pdu.sender().as_str()).collect::<Vec<_>>() as _,
-        &rows.iter().map(|(record, _)| places.get(&record.nid).map_or(0, |at| at.0)).collect::<Vec<_>>(),
+        &rows.iter().map(|(record, _)| place(record).anchor).collect::<Vec<_>>(),
+        &rows.iter().map(|(record, _)| place(record).offset).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await?;

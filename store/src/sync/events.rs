@@ -199,3 +199,30 @@ CROSS JOIN LATERAL (
         .map(|row| (RoomNid(row.room_nid), row.target_id, row.event_id, row.json))
         .collect())
 }
+
+/// Those of some events before which the room's history has a gap. One query.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn behind_gaps(
+    snapshot: &mut Snapshot,
+    events: &[(RoomNid, EventNid)],
+) -> Result<Vec<EventNid>, StoreError> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rooms: Vec<i64> = events.iter().map(|(room, _)| room.0).collect();
+    let nids: Vec<i64> = events.iter().map(|(_, event)| event.0).collect();
+    let rows = timed(
+        sqlx::query_scalar!(
+            r#"SELECT DISTINCT w.event_nid AS "event_nid!"
+               FROM UNNEST($1::bigint[], $2::bigint[]) AS w(room_nid, event_nid)
+               JOIN missing_events m ON m.room_nid = w.room_nid AND m.wanted_by = w.event_nid"#,
+            &rooms,
+            &nids,
+        )
+        .fetch_all(snapshot.connection()),
+    )
+    .await?;
+    Ok(rows.into_iter().map(EventNid).collect())
+}

@@ -15,14 +15,18 @@ mod visibility;
 use sqlx::{PgConnection, Postgres, Transaction};
 
 pub use self::device_lists::{DeviceListQuery, SharedUser, device_lists};
-pub use self::events::{SyncEvent, TimelineFilter, TimelineRange, redactions, timelines};
+pub use self::events::{
+    SyncEvent, TimelineFilter, TimelineRange, behind_gaps, redactions, timelines,
+};
 pub use self::members::{Hero, heroes, member_counts, members};
 pub use self::own::{
     AccountDataRow, ReceiptRow, WaitingMessage, account_data, delete_to_device, receipts, to_device,
 };
 pub use self::presence::{PresenceRow, load_presence, save_presence};
 pub use self::rooms::{OnlineRoom, OnlineUser, RoomOfUser, joined_rooms, load_online, rooms_of};
-pub use self::state::{StateRange, current_state, state_between, states_at, stripped_state};
+pub use self::state::{
+    StateRange, current_state, outside_states, state_between, states_at, stripped_state,
+};
 pub use self::visibility::{SightRow, SightWish, current_among, sights};
 
 use crate::ids::Position;

@@ -15,6 +15,8 @@ pub struct StateRange {
     pub after: i64,
     /// Up to this one.
     pub until: i64,
+    /// Only what resolving forks changed, which no event of the timeline tells.
+    pub only_resolved: bool,
 }
 
 /// The current state of rooms; the members only `with_members`. One query.
@@ -54,7 +56,8 @@ JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = s.event_nid
     Ok(collect(rows))
 }
 
-/// The last state event of each key in each range, without those in `shown`. One query.
+/// The last state event of each key in each range, without those in `shown`; what resolving forks
+/// changed counts as coming with the event that brought it about. One query.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -69,6 +72,7 @@ pub async fn state_between(
     let rooms: Vec<i64> = ranges.iter().map(|range| range.room.0).collect();
     let after: Vec<i64> = ranges.iter().map(|range| range.after).collect();
     let until: Vec<i64> = ranges.iter().map(|range| range.until).collect();
+    let only: Vec<bool> = ranges.iter().map(|range| range.only_resolved).collect();
     let shown: Vec<i64> = shown.iter().map(|nid| nid.0).collect();
     let rows = timed(
         sqlx::query_as!(
@@ -77,13 +81,20 @@ pub async fn state_between(
 SELECT e.room_nid, e.event_nid, e.event_id, e.json, e.anchor, e.anchor_offset, e.line, e.step, e.key_nid,
        e.flags, e.device_id, e.txn_id, p.event_id AS "replaced_id?", p.json AS "replaced_json?",
        NULL::boolean AS "erased?"
-FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) AS w(room_nid, after, until)
+FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $5::boolean[]) AS w(room_nid, after, until, only_resolved)
 CROSS JOIN LATERAL (
-    SELECT DISTINCT ON (e.key_nid) * FROM events e
-    WHERE e.room_nid = w.room_nid AND e.anchor > w.after AND e.anchor <= w.until AND e.anchor_offset = 0
-      AND e.key_nid IS NOT NULL AND e.flags & 3 = 0 AND NOT (e.event_nid = ANY($4))
-    ORDER BY e.key_nid, e.anchor DESC
-) e
+    SELECT DISTINCT ON (c.key_nid) c.event_nid FROM (
+        SELECT e.key_nid, e.event_nid, e.anchor AS position, 0 AS rank FROM events e
+        WHERE e.room_nid = w.room_nid AND e.anchor > w.after AND e.anchor <= w.until AND e.anchor_offset = 0
+          AND e.key_nid IS NOT NULL AND e.flags & 3 = 0 AND NOT w.only_resolved
+        UNION ALL
+        SELECT r.key_nid, r.event_nid, r.position, 1 FROM resolved_state r
+        WHERE r.room_nid = w.room_nid AND r.position > w.after AND r.position <= w.until
+    ) c
+    WHERE NOT (c.event_nid = ANY($4))
+    ORDER BY c.key_nid, c.position DESC, c.rank DESC
+) c
+JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = c.event_nid
 LEFT JOIN events p ON p.room_nid = e.room_nid AND p.event_nid = e.replaces
 ORDER BY e.room_nid, e.anchor
             "#,
@@ -91,6 +102,7 @@ ORDER BY e.room_nid, e.anchor
             &after,
             &until,
             &shown,
+            &only,
         )
         .fetch_all(snapshot.connection()),
     )
@@ -176,4 +188,33 @@ WHERE k.type = ANY($2) AND k.state_key = ''
     )
     .await?;
     Ok(collect(rows))
+}
+
+/// What other servers told a user of rooms that nobody of this server is in, as `(room, JSON array of
+/// stripped state events)`. One query.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn outside_states(
+    snapshot: &mut Snapshot,
+    user: &str,
+    rooms: &[RoomNid],
+) -> Result<Vec<(RoomNid, String)>, StoreError> {
+    if rooms.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rooms: Vec<i64> = rooms.iter().map(|room| room.0).collect();
+    let rows = timed(
+        sqlx::query!(
+            "SELECT room_nid, state FROM outside_state WHERE user_id = $1 AND room_nid = ANY($2)",
+            user,
+            &rooms,
+        )
+        .fetch_all(snapshot.connection()),
+    )
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (RoomNid(row.room_nid), row.state))
+        .collect())
 }

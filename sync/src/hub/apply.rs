@@ -196,6 +196,30 @@ impl Hub {
             devices,
         };
         self.push(record.room, position, item);
+        self.take_resolved(position, record, woken);
+    }
+
+    /// Resolving forks changed more than the event says.
+    fn take_resolved(
+        &mut self,
+        position: i64,
+        record: &EventRecord,
+        woken: &mut HashSet<OwnedUserId>,
+    ) {
+        if record.resolved.is_empty() {
+            return;
+        }
+        let changes = record
+            .resolved
+            .iter()
+            .filter_map(|entry| entry.member.as_ref());
+        for change in changes.filter(|change| change.before != Some(change.after)) {
+            self.take_member(position, record, change, woken);
+        }
+        if let Some(room) = self.rooms.get_mut(&record.room) {
+            let freed = room.start_anew();
+            self.ring_bytes = self.ring_bytes.saturating_sub(freed);
+        }
     }
 
     fn push(&mut self, room: RoomNid, position: i64, item: RingItem) {

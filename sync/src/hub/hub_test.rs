@@ -69,6 +69,7 @@ fn record(room: RoomNid, pdu: Pdu) -> EventRecord {
         member: None,
         redacts: None,
         was_outlier: false,
+        place: None,
         was_wanted: false,
         pdu,
     }
@@ -361,6 +362,30 @@ fn own_entries_are_bounded() {
         );
     }
     assert!(matches!(look(&hub, start), Look::Database));
+}
+
+#[test]
+fn what_resolving_changed_is_told_by_the_database() {
+    let room = RoomNid(1);
+    let mut hub = hub(&[room]);
+    hub.apply(&[message(room, 1)], Prefetched::default());
+    let since = token(&hub);
+    let LogEntry { entry: what, .. } = message(room, 2);
+    let Entry::Event(record) = what else {
+        panic!("no event");
+    };
+    let mut record = Arc::unwrap_or_clone(record);
+    record.resolved.push(causeway_store::log::Resolved {
+        key: KeyNid(7),
+        event: None,
+        member: None,
+    });
+    let resolved = entry(2, Entry::Event(Arc::new(record)));
+    hub.apply(&[resolved], Prefetched::default());
+    assert!(matches!(look(&hub, since), Look::Database));
+    let since = token(&hub);
+    hub.apply(&[message(room, 3)], Prefetched::default());
+    assert_eq!(shown(&answer(&hub, since, &Filter::default()), room), [3]);
 }
 
 #[test]

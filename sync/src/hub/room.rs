@@ -160,6 +160,17 @@ impl HubRoom {
         before - self.bytes
     }
 
+    /// The state changed in a way that no event here tells: whoever is behind reads it from the
+    /// database. Gives how many bytes were dropped.
+    pub(crate) fn start_anew(&mut self) -> usize {
+        let before = self.bytes;
+        while !self.ring.is_empty() {
+            self.drop_oldest();
+        }
+        self.members.clear();
+        before - self.bytes
+    }
+
     /// An event was taken away: if it is here, whoever still needs it reads it from the database,
     /// where it is blank. Gives how many bytes were dropped.
     pub(crate) fn forget(&mut self, target: &EventId) -> usize {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use causeway_store::sync as queries;
 use causeway_store::{Position, RoomNid};
+use serde_json::value::RawValue;
 
 use super::plan::{Kind, RoomPlan};
 use super::{Reading, ShownRooms, devices};
@@ -166,9 +167,14 @@ pub(super) async fn read_stripped(
     for row in queries::stripped_state(&mut reading.snapshot, &rooms, &STRIPPED_TYPES).await? {
         states.entry(row.room).or_default().push(row);
     }
+    let user = reading.request.user_id.as_str();
+    let told = queries::outside_states(&mut reading.snapshot, user, &rooms).await?;
+    let mut told: HashMap<RoomNid, String> = told.into_iter().collect();
     let (mut invited, mut knocked) = (Vec::new(), Vec::new());
     for plan in reading.rooms.iter().filter(outside) {
         let rows = states.remove(&plan.row.room).unwrap_or_default();
+        // What this server sees itself is newer than what it was once told.
+        let told = told.remove(&plan.row.room).filter(|_| rows.is_empty());
         let state = rows
             .into_iter()
             .filter_map(|row| RoomEvent::from_row(plan.version, row));
@@ -178,6 +184,7 @@ pub(super) async fn read_stripped(
         let room = StrippedRoom {
             room_id: plan.row.room_id.clone(),
             state,
+            told: told.map(|json| told_events(&json)).unwrap_or_default(),
         };
         match plan.kind {
             Kind::Invited => invited.push(room),
@@ -185,4 +192,26 @@ pub(super) async fn read_stripped(
         }
     }
     Ok((invited, knocked))
+}
+
+/// The stripped events of a JSON array that clients can make something of. The user's own
+/// membership is shown as it is here.
+fn told_events(json: &str) -> Vec<Box<RawValue>> {
+    #[derive(serde::Deserialize, serde::Serialize)]
+    struct Stripped<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        state_key: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        sender: &'a RawValue,
+        #[serde(borrow)]
+        content: &'a RawValue,
+    }
+    let events: Vec<Stripped<'_>> = serde_json::from_str(json).unwrap_or_default();
+    let events = events
+        .into_iter()
+        .filter(|event| event.kind != "m.room.member");
+    let stripped = events.filter_map(|event| serde_json::value::to_raw_value(&event).ok());
+    stripped.collect()
 }

@@ -78,11 +78,12 @@ async fn states_between(
         let (Some(room), Some(after)) = (shown.get(&plan.row.room), plan.after) else {
             continue;
         };
-        if (room.limited || may_hide) && after < plan.until {
+        if after < plan.until {
             ranges.push(StateRange {
                 room: plan.row.room,
                 after,
                 until: plan.until,
+                only_resolved: !room.limited && !may_hide,
             });
             in_timeline.extend(room.timeline.iter().map(|shown| shown.event.nid));
         }

@@ -41,6 +41,7 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<ShownRooms, SyncEr
         let looked = limit.max(LOOK_BEHIND_EVENTS);
         look(reading, &further, looked, &mut shown).await?;
     }
+    cut_at_gaps(reading, &mut shown).await?;
     for plan in with_timeline(&reading.rooms) {
         let (room, id) = (plan.row.room, &plan.row.room_id);
         shown.entry(room).or_insert_with(|| {
@@ -51,6 +52,28 @@ pub(super) async fn read(reading: &mut Reading<'_>) -> Result<ShownRooms, SyncEr
         });
     }
     Ok(shown)
+}
+
+/// Lets timelines begin where the room's history has a gap: what comes before is not what came just
+/// before, and is fetched when the client pages back.
+async fn cut_at_gaps(reading: &mut Reading<'_>, shown: &mut ShownRooms) -> Result<(), SyncError> {
+    let events: Vec<(RoomNid, EventNid)> = shown
+        .iter()
+        .flat_map(|(room, shown)| shown.timeline.iter().map(|it| (*room, it.event.nid)))
+        .collect();
+    let gaps = queries::behind_gaps(&mut reading.snapshot, &events).await?;
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    for room in shown.values_mut() {
+        let is_gap = |shown: &Shown| gaps.contains(&shown.event.nid);
+        if let Some(at) = room.timeline.iter().rposition(is_gap) {
+            room.timeline.drain(..at);
+            room.limited = true;
+            room.prev_batch = room.timeline[0].event.place;
+        }
+    }
+    Ok(())
 }
 
 /// Looks at the newest `looked` events of each range. Gives the rooms where some of them are
