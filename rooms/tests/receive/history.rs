@@ -60,53 +60,50 @@ fn history(room: &Room, events: &[Nid], before: Nid, with: &[Nid]) -> History {
     }
 }
 
+/// A room in which something was said before our user joined: its events are numbered in order.
+/// Gives the topic, what was said after it, the edit of that, the join, and what came after it.
+async fn old_room(id: &str) -> (Stand, Room, [Nid; 5]) {
+    let stand = Stand::open().await;
+    let mut room = Room::new(version(id));
+    let one = say(&mut room, &[3], 0, "one");
+    let topic = json!({"topic": "old"});
+    let topic = set(&mut room, &[one], 0, "m.room.topic", topic);
+    let two = say(&mut room, &[topic], 0, "two");
+    let edit = json!({"body": "* two", "m.relates_to": {
+        "rel_type": "m.replace", "event_id": room.events[two].event_id()}});
+    let edit = room.add(&[two], 0, "m.room.message", None, edit).unwrap();
+    let join = add_join(&mut room, &[edit], OURS);
+    stand.import(&room, join).await;
+    let hello = say(&mut room, &[join], 0, "hello");
+    stand.take(&room, hello).await;
+    (stand, room, [topic, two, edit, join, hello])
+}
+
+fn all_accepted(done: &[(OwnedEventId, Outcome)]) {
+    let accepted = |(_, outcome): &(OwnedEventId, Outcome)| *outcome == Outcome::Accepted;
+    assert!(done.iter().all(accepted), "{done:?}");
+}
+
 #[tokio::test]
 async fn old_events_find_their_place_and_are_no_news() {
     for id in ["1", "11", "12"] {
-        let stand = Stand::open().await;
-        let mut room = Room::new(version(id));
-        let one = say(&mut room, &[3], 0, "one");
-        let topic = set(
-            &mut room,
-            &[one],
-            0,
-            "m.room.topic",
-            json!({"topic": "old"}),
-        );
-        let two = say(&mut room, &[topic], 0, "two");
-        let edit = json!({"body": "* two", "m.relates_to": {
-            "rel_type": "m.replace", "event_id": room.events[two].event_id()}});
-        let edit = room.add(&[two], 0, "m.room.message", None, edit).unwrap();
-        let join = add_join(&mut room, &[edit], OURS);
-        stand.import(&room, join).await;
-        let hello = say(&mut room, &[join], 0, "hello");
-        stand.take(&room, hello).await;
+        let (stand, mut room, [topic, two, edit, join, hello]) = old_room(id).await;
+        let room_id = id_of(&room).to_owned();
         assert_eq!(pages(&stand, &room).await, texts(&room, [hello, join]));
-
-        let gaps = stand.rooms.gaps(id_of(&room), None, 10).await.unwrap();
+        let gaps = stand.rooms.gaps(&room_id, None, 10).await.unwrap();
         assert_eq!(gaps.len(), 1);
         assert_eq!(gaps[0].wanted, *room.events[edit].owned_event_id());
         assert_eq!(gaps[0].wanted_by, *room.events[join].owned_event_id());
 
         let start = stand.log.position();
-        let current = stand.current(id_of(&room)).await;
+        let current = stand.current(&room_id).await;
         // Newest first, as other servers send it.
         let page = history(&room, &[edit, two], topic, &[]);
-        let done = stand
-            .rooms
-            .take_history(id_of(&room), page.clone())
-            .await
-            .unwrap();
-        assert!(
-            done.iter()
-                .all(|(_, outcome)| *outcome == Outcome::Accepted),
-            "{done:?}"
-        );
-        assert_eq!(
-            pages(&stand, &room).await,
-            texts(&room, [hello, join, edit, two])
-        );
-        let again = stand.rooms.take_history(id_of(&room), page).await;
+        let done = stand.rooms.take_history(&room_id, page.clone()).await;
+        all_accepted(&done.unwrap());
+        let seen = texts(&room, [hello, join, edit, two]);
+        assert_eq!(pages(&stand, &room).await, seen);
+        let again = stand.rooms.take_history(&room_id, page).await;
         assert!(matches!(again, Err(ReceiveError::NotWanted)), "{again:?}");
 
         let rest: Vec<Nid> = (0..=topic).rev().collect();
@@ -114,38 +111,35 @@ async fn old_events_find_their_place_and_are_no_news() {
             state: Vec::new(),
             ..history(&room, &rest, topic, &[])
         };
-        let done = stand.rooms.take_history(id_of(&room), rest).await.unwrap();
-        assert!(
-            done.iter()
-                .all(|(_, outcome)| *outcome == Outcome::Accepted),
-            "{done:?}"
-        );
+        all_accepted(&stand.rooms.take_history(&room_id, rest).await.unwrap());
         let mut all = texts(&room, (0..=hello).rev());
         assert_eq!(pages(&stand, &room).await, all, "version {id}");
-        assert!(
-            stand
-                .rooms
-                .gaps(id_of(&room), None, 10)
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        let gaps = stand.rooms.gaps(&room_id, None, 10).await.unwrap();
+        assert!(gaps.is_empty());
         assert_eq!(stand.log.position(), start, "nothing of it is news");
-        assert_eq!(stand.current(id_of(&room)).await, current);
-        let places: (i64, i64) = sqlx::query_as(
-            "SELECT count(*), count(*) FILTER (WHERE r.anchor = e.anchor AND r.anchor_offset = e.anchor_offset)
-             FROM relations r JOIN events e ON e.event_nid = r.child_nid",
-        )
-        .fetch_one(stand.store.pool())
-        .await
-        .unwrap();
-        assert_eq!(places, (1, 1));
+        assert_eq!(stand.current(&room_id).await, current);
         // The room goes on after all that.
         let next = say(&mut room, &[hello], OURS, "next");
         assert_eq!(stand.take(&room, next).await, Outcome::Accepted);
         all.insert(0, room.events[next].event_id().to_string());
         assert_eq!(pages(&stand, &room).await, all);
     }
+}
+
+#[tokio::test]
+async fn what_relates_to_old_events_stands_where_it_stands() {
+    let (stand, room, [topic, two, edit, ..]) = old_room("10").await;
+    let page = history(&room, &[edit, two], topic, &[]);
+    let done = stand.rooms.take_history(id_of(&room), page).await;
+    all_accepted(&done.unwrap());
+    let places: (i64, i64) = sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE r.anchor = e.anchor AND r.anchor_offset = e.anchor_offset)
+         FROM relations r JOIN events e ON e.event_nid = r.child_nid",
+    )
+    .fetch_one(stand.store.pool())
+    .await
+    .unwrap();
+    assert_eq!(places, (1, 1));
 }
 
 #[tokio::test]
@@ -183,7 +177,7 @@ async fn old_events_that_were_never_allowed_are_shown_to_nobody() {
 }
 
 #[tokio::test]
-async fn readers_are_told_what_forks_changed_and_where_a_gap_is() {
+async fn readers_are_told_what_forks_changed() {
     let stand = Stand::open().await;
     let (mut room, join) = joined(&stand, "11").await;
     let bob = add_join(&mut room, &[join], 1);
@@ -249,30 +243,32 @@ async fn readers_are_told_what_forks_changed_and_where_a_gap_is() {
     let mut expected = texts(&room, [topic, none]);
     expected.sort_unstable();
     assert_eq!(told, expected);
-    drop(snapshot);
+}
 
-    let end = say(&mut room, &[by_bob, none], 0, "unseen");
+#[tokio::test]
+async fn readers_are_told_where_a_gap_is() {
+    let stand = Stand::open().await;
+    let (mut room, join) = joined(&stand, "11").await;
+    let seen = say(&mut room, &[join], 0, "seen");
+    stand.take(&room, seen).await;
+    let end = say(&mut room, &[seen], 0, "unseen");
     let after = say(&mut room, &[end], 0, "after the gap");
     let event = EventWithState {
         event: room.events[after].clone(),
         state: ids(&room, room.states[end].values().copied()),
         events: Vec::new(),
     };
-    let outcome = stand
-        .rooms
-        .receive_with_state(id_of(&room), event)
-        .await
-        .unwrap();
-    assert_eq!(outcome, Outcome::Accepted);
+    let outcome = stand.rooms.receive_with_state(id_of(&room), event).await;
+    assert_eq!(outcome.unwrap(), Outcome::Accepted);
     let mut snapshot = Snapshot::open(&stand.store).await.unwrap();
+    let nid = stand.nid(id_of(&room)).await;
     let find =
         |n: Nid| causeway_store::rooms::find_event(&stand.store, nid, room.events[n].event_id());
-    let (gap, none) = (
-        find(after).await.unwrap().unwrap(),
-        find(none).await.unwrap().unwrap(),
-    );
-    let asked = [(nid, gap.nid), (nid, none.nid)];
-    assert_eq!(behind_gaps(&mut snapshot, &asked).await.unwrap(), [gap.nid]);
+    let gap = find(after).await.unwrap().unwrap();
+    let seen = find(seen).await.unwrap().unwrap();
+    let asked = [(nid, gap.nid), (nid, seen.nid)];
+    let gaps = behind_gaps(&mut snapshot, &asked).await.unwrap();
+    assert_eq!(gaps, [gap.nid]);
     let told = outside_states(&mut snapshot, user(OURS).as_str(), &[nid]).await;
     assert!(told.unwrap().is_empty());
 }
