@@ -34,9 +34,27 @@ pub(crate) struct Warm {
     loading: tokio::sync::Mutex<()>,
     /// Held by whoever takes in events of other servers: they would only get in each other's way.
     pub(crate) receiving: tokio::sync::Mutex<()>,
+    /// Senders of this server pass through it, all at once, until whoever takes in events of other
+    /// servers finds the head moved again and again, and closes it for one attempt. It is taken
+    /// before a place in the log's queue, so nobody waits for a place behind a closed gate.
+    pub(crate) gate: tokio::sync::RwLock<()>,
 }
 
+/// Attempts to take events in beside our own senders; then they wait for one attempt.
+const OPEN_ATTEMPTS: u32 = 2;
+
 impl Warm {
+    /// Keeps our own senders out, if that has become necessary.
+    pub(crate) async fn close_gate(
+        &self,
+        attempt: u32,
+    ) -> Option<tokio::sync::RwLockWriteGuard<'_, ()>> {
+        if attempt < OPEN_ATTEMPTS {
+            return None;
+        }
+        Some(self.gate.write().await)
+    }
+
     /// Throws the head away if it is still of that generation.
     pub(crate) fn discard(&self, generation: u64) {
         let mut slot = self.slot.lock();

@@ -45,8 +45,11 @@ impl Rooms {
         }
         let warm = self.parts().heads.warm(room);
         let turn = warm.receiving.lock().await;
-        for _ in 0..MAX_ATTEMPTS {
-            match self.receive_at_gap(room, &event).await {
+        for attempt in 0..MAX_ATTEMPTS {
+            let gate = warm.close_gate(attempt).await;
+            let written = self.receive_at_gap(room, &event).await;
+            drop(gate);
+            match written {
                 Ok(Written::Done(mut done)) => {
                     drop(turn);
                     self.merge_ends(room).await;

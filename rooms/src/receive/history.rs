@@ -58,8 +58,11 @@ impl Rooms {
         let events = order::sort(history.events.clone());
         let warm = self.parts().heads.warm(room);
         let _turn = warm.receiving.lock().await;
-        for _ in 0..MAX_ATTEMPTS {
-            match self.take_history_once(room, &events, &history).await {
+        for attempt in 0..MAX_ATTEMPTS {
+            let gate = warm.close_gate(attempt).await;
+            let written = self.take_history_once(room, &events, &history).await;
+            drop(gate);
+            match written {
                 Ok(Written::Done(done)) => return Ok(done),
                 Ok(Written::Moved) => {}
                 Ok(Written::Unavailable(error)) => return Err(ReceiveError::Append(error)),

@@ -149,7 +149,10 @@ impl Rooms {
         let (mut attempts, mut pauses) = (0, 0);
         while outcomes.len() < pdus.len() {
             let turn = warm.receiving.lock().await;
-            match self.receive_batch(room, &pdus[outcomes.len()..]).await? {
+            let gate = warm.close_gate(attempts).await;
+            let written = self.receive_batch(room, &pdus[outcomes.len()..]).await?;
+            drop(gate);
+            match written {
                 Written::Done(done) => {
                     outcomes.extend(done);
                     drop(turn);

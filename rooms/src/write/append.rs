@@ -72,6 +72,7 @@ impl Rooms {
         let mut pause = FIRST_PAUSE;
         for attempt in 0..MAX_ATTEMPTS {
             let step = {
+                let _gate = warm.gate.read().await;
                 let permit = self
                     .parts()
                     .log

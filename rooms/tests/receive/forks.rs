@@ -273,3 +273,39 @@ async fn two_nodes_take_in_the_same_events_once() {
         expected(&room, &room.states[last])
     );
 }
+
+#[tokio::test]
+async fn what_we_say_meanwhile_keeps_nobody_out() {
+    let stand = Stand::open().await;
+    let (mut room, join) = joined(&stand, "11").await;
+    let room_id = id_of(&room).to_owned();
+    let mut last = join;
+    let theirs: Vec<usize> = (0..30)
+        .map(|n| {
+            last = say(&mut room, &[last], 0, &n.to_string());
+            last
+        })
+        .collect();
+    let ours = async {
+        for n in 0..200 {
+            let body = n.to_string();
+            let sent = stand.rooms.append(&room_id, message(&stand, &body)).await;
+            sent.expect("sent");
+        }
+    };
+    let taken = async {
+        for n in &theirs {
+            assert_eq!(stand.take(&room, *n).await, Outcome::Accepted);
+        }
+    };
+    tokio::join!(ours, taken);
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM events WHERE type = 'm.room.message'")
+        .fetch_one(stand.store.pool())
+        .await
+        .unwrap();
+    assert_eq!(rows, 230);
+    assert_eq!(
+        stand.current(&room_id).await,
+        expected(&room, &room.states[join])
+    );
+}
