@@ -11,6 +11,7 @@
 //! valid), then `router.rs` (requests that come in).
 
 mod api;
+pub mod ask;
 mod error;
 mod federation;
 pub mod keys;

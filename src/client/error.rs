@@ -5,6 +5,7 @@
 //! Specification: client-server API, "Standard error response".
 
 mod actions;
+mod federation;
 mod keys;
 mod media;
 mod reading;

@@ -1,7 +1,9 @@
 use axum::extract::State;
+use causeway_federation::Federation;
 use causeway_rooms::Rooms;
 use ruma::api::client::alias::get_alias::v3::{Request, Response};
 
+use super::find;
 use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::Ruma;
@@ -9,9 +11,9 @@ use crate::client::extract::Ruma;
 /// `GET /_matrix/client/v3/directory/room/{roomAlias}`.
 pub async fn find_alias(
     State(rooms): State<Rooms>,
+    State(federation): State<Option<Federation>>,
     Ruma(request): Ruma<Request>,
 ) -> Result<Answer<Response>, ApiError> {
-    let room_id = rooms.resolve_alias(&request.room_alias).await?;
-    let servers = vec![rooms.server_name().to_owned()];
-    Ok(Answer(Response::new(room_id, servers)))
+    let found = find(&rooms, federation.as_ref(), &request.room_alias).await?;
+    Ok(Answer(Response::new(found.0, found.1)))
 }

@@ -10,8 +10,12 @@ pub use get::get;
 pub use get_field::get_field;
 pub use set_field::set_field;
 
+use causeway_federation::Federation;
 use causeway_rooms::Rooms;
-use ruma::OwnedUserId;
+use causeway_users::Users;
+use causeway_users::profile::ProfileError;
+use ruma::{OwnedUserId, UserId};
+use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use super::extract::Session;
@@ -33,4 +37,17 @@ async fn show_in_rooms(rooms: Rooms, user: OwnedUserId, field: &str) -> Result<(
     let showing = tokio::spawn(async move { rooms.update_profile(&user).await });
     showing.await.map_err(ApiError::internal)??;
     Ok(())
+}
+
+/// The profile of a user, of this server or another.
+async fn profile_of(
+    users: &Users,
+    federation: Option<&Federation>,
+    user: &UserId,
+) -> Result<Map<String, Value>, ApiError> {
+    match federation {
+        _ if users.is_local(user) => Ok(users.profile(user).await?),
+        Some(federation) => Ok(federation.remote_profile(user).await?),
+        None => Err(ProfileError::NotFound.into()),
+    }
 }
