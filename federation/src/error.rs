@@ -8,13 +8,19 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use causeway_events::KeyError;
+use causeway_rooms::LoadError;
 use causeway_rooms::actions::AliasError;
 use causeway_rooms::read::ReadError;
+use causeway_rooms::receive::ReceiveError;
+use causeway_rooms::serve::ServeError;
 use causeway_store::StoreError;
 use causeway_users::keys::KeyError as UserKeyError;
 use causeway_users::profile::ProfileError;
 use http::StatusCode;
+use ruma::RoomVersionId;
 use serde_json::json;
+
+use crate::keys::BadEvent;
 
 /// What another server is told when its request fails.
 #[derive(Debug)]
@@ -34,6 +40,8 @@ pub struct StandardError {
     pub errcode: &'static str,
     /// For people.
     pub message: Cow<'static, str>,
+    /// The room's version, where that is the matter.
+    pub room_version: Option<RoomVersionId>,
 }
 
 impl ApiError {
@@ -47,7 +55,27 @@ impl ApiError {
             status,
             errcode,
             message: message.into(),
+            room_version: None,
         }))
+    }
+
+    /// `M_INCOMPATIBLE_ROOM_VERSION` (400).
+    pub fn incompatible_version(version: &RoomVersionId) -> Self {
+        Self::Standard(Box::new(StandardError {
+            status: StatusCode::BAD_REQUEST,
+            errcode: "M_INCOMPATIBLE_ROOM_VERSION",
+            message: "The room has a version that is not spoken on both sides".into(),
+            room_version: Some(version.clone()),
+        }))
+    }
+
+    /// `M_LIMIT_EXCEEDED` (429).
+    pub fn busy() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "M_LIMIT_EXCEEDED",
+            "Too many requests of your server at a time",
+        )
     }
 
     /// The speaker is not proved: `M_UNAUTHORIZED` (401).
@@ -93,23 +121,21 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, errcode, message) = match self {
+        let (status, body) = match self {
             Self::Standard(error) => {
-                let error = *error;
-                (error.status, error.errcode, error.message)
+                let mut body = json!({ "errcode": error.errcode, "error": error.message });
+                if let Some(version) = error.room_version {
+                    body["room_version"] = json!(version);
+                }
+                (error.status, body)
             }
             Self::Internal(cause) => {
                 tracing::error!(error = cause, "a server's request failed");
-                let message = Cow::Borrowed("Internal server error");
-                let status = StatusCode::INTERNAL_SERVER_ERROR;
-                (status, "M_UNKNOWN", message)
+                let body = json!({ "errcode": "M_UNKNOWN", "error": "Internal server error" });
+                (StatusCode::INTERNAL_SERVER_ERROR, body)
             }
         };
-        (
-            status,
-            Json(json!({ "errcode": errcode, "error": message })),
-        )
-            .into_response()
+        (status, Json(body)).into_response()
     }
 }
 
@@ -174,5 +200,58 @@ impl From<UserKeyError> for ApiError {
 impl From<KeyError> for ApiError {
     fn from(error: KeyError) -> Self {
         Self::internal(error)
+    }
+}
+
+impl From<LoadError> for ApiError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::NoSuchRoom => Self::not_found("This server does not know the room"),
+            LoadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BadEvent> for ApiError {
+    fn from(error: BadEvent) -> Self {
+        match error {
+            BadEvent::Format(error) => Self::bad_json(error.to_string()),
+            BadEvent::Signature { error, .. } => Self::forbidden(error.to_string()),
+            BadEvent::Unchecked => Self::internal(error),
+        }
+    }
+}
+
+impl From<ServeError> for ApiError {
+    fn from(error: ServeError) -> Self {
+        let message = error.to_string();
+        let bad_request = |errcode| Self::new(StatusCode::BAD_REQUEST, errcode, message.clone());
+        match error {
+            ServeError::NoSuchRoom | ServeError::NoSuchEvent => Self::not_found(message),
+            ServeError::NotInRoom | ServeError::Forbidden(_) => Self::forbidden(message),
+            ServeError::IncompatibleVersion(version) => Self::incompatible_version(&version),
+            ServeError::UnableToAuthorise => bad_request("M_UNABLE_TO_AUTHORISE_JOIN"),
+            ServeError::UnableToGrant => bad_request("M_UNABLE_TO_GRANT_JOIN"),
+            ServeError::BadEvent(_) | ServeError::Missing(_) => Self::invalid_param(message),
+            ServeError::Receive(error) => error.into(),
+            ServeError::Store(error) => error.into(),
+            ServeError::Write(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<ReceiveError> for ApiError {
+    fn from(error: ReceiveError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReceiveError::NoSuchRoom => Self::not_found(message),
+            ReceiveError::TooMany => Self::too_large(message),
+            ReceiveError::NotAMembership
+            | ReceiveError::AlreadyIn
+            | ReceiveError::NotWanted
+            | ReceiveError::OtherVersion => Self::invalid_param(message),
+            ReceiveError::Store(error) => error.into(),
+            ReceiveError::Busy | ReceiveError::Append(_) => Self::internal(error),
+        }
     }
 }

@@ -14,8 +14,10 @@ use causeway_users::Users;
 use http::HeaderValue;
 use ruma::OwnedServerName;
 
+use crate::Ephemera;
 use crate::keys::KeyRing;
 use crate::links::{LinkSettings, Links, NameError, Ports, SystemNames, TrustError};
+use crate::receive::Counter;
 
 /// What an operator decides about links to other servers.
 #[derive(Debug, Clone)]
@@ -51,6 +53,11 @@ pub struct Federation {
     reader: Reader,
     users: Users,
     media: Media,
+    clock: Clock,
+    #[from_ref(skip)]
+    ephemera: Arc<dyn Ephemera>,
+    #[from_ref(skip)]
+    counter: Counter,
 }
 
 /// The parts of the server that other servers ask.
@@ -63,6 +70,8 @@ pub struct Neighbours {
     pub users: Users,
     /// Files.
     pub media: Media,
+    /// What lives in memory only.
+    pub ephemera: Arc<dyn Ephemera>,
 }
 
 impl Federation {
@@ -82,6 +91,7 @@ impl Federation {
             reader,
             users,
             media,
+            ephemera,
         } = neighbours;
         let links = Links::new(LinkSettings {
             key: key.clone(),
@@ -92,7 +102,8 @@ impl Federation {
             names: Arc::new(SystemNames::new()?),
             clock: clock.clone(),
         })?;
-        let ring = KeyRing::open(store, clock, links.clone(), key, settings.notaries).await?;
+        let now = clock.clone();
+        let ring = KeyRing::open(store, now, links.clone(), key, settings.notaries).await?;
         Ok(Self {
             links,
             ring,
@@ -100,6 +111,9 @@ impl Federation {
             reader,
             users,
             media,
+            clock,
+            ephemera,
+            counter: Counter::new(),
         })
     }
 
@@ -111,5 +125,25 @@ impl Federation {
     /// Keys of servers.
     pub fn ring(&self) -> &KeyRing {
         &self.ring
+    }
+
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
+    pub(crate) fn users(&self) -> &Users {
+        &self.users
+    }
+
+    pub(crate) fn ephemera(&self) -> &dyn Ephemera {
+        &*self.ephemera
+    }
+
+    pub(crate) fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
     }
 }

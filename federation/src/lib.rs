@@ -14,13 +14,16 @@ mod api;
 pub mod ask;
 mod error;
 mod federation;
+pub mod join;
 pub mod keys;
 pub mod links;
 mod origin;
 mod parameters;
+mod receive;
 pub mod router;
 mod workers;
 mod x_matrix;
 
 pub use federation::{Federation, FederationSettings, Neighbours, OpenError};
+pub use receive::Ephemera;
 pub use x_matrix::{XMatrix, canonical};

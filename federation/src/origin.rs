@@ -24,6 +24,10 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Longest time for a body.
 const MAX_BODY_TIME: Duration = Duration::from_secs(60);
 
+/// How much of a body that is too large is read nevertheless, in bytes, and for how long.
+const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
+const MAX_DISCARD_TIME: Duration = Duration::from_secs(10);
+
 /// `Authorization` headers of a request that are looked at: a server may sign with each of its
 /// keys.
 const MAX_HEADERS: usize = 4;
@@ -149,15 +153,33 @@ fn claims(headers: &HeaderMap) -> Result<Vec<XMatrix>, ApiError> {
     Ok(claims)
 }
 
+/// Reads what is left of a body that is refused, up to [`MAX_DISCARDED_BYTES`]: who is still sending
+/// when the connection closes does not get to see the answer.
+async fn discard(body: &mut Body) {
+    let reading = async {
+        let mut left = MAX_DISCARDED_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(less) = left.checked_sub(length) else {
+                break;
+            };
+            left = less;
+        }
+    };
+    // Out of time: the other server has to live without the answer.
+    let _ = tokio::time::timeout(MAX_DISCARD_TIME, reading).await;
+}
+
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let too_large = || ApiError::too_large(format!("The body is larger than {limit} bytes"));
     let announced = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
     let announced = announced.and_then(|it| it.parse::<usize>().ok());
+    let mut body = body;
     if announced.is_some_and(|length| length > limit) {
+        discard(&mut body).await;
         return Err(too_large());
     }
-    let mut body = body;
     let whole = async {
         let mut read = BytesMut::with_capacity(announced.unwrap_or(0));
         while let Some(frame) = body.frame().await {
@@ -166,6 +188,7 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
                 continue;
             };
             if read.len() + data.len() > limit {
+                discard(&mut body).await;
                 return Err(too_large());
             }
             read.extend_from_slice(&data);

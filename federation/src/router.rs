@@ -3,10 +3,10 @@
 //! Who speaks is proved by the handler's `Origin` or `Signed` argument; the endpoints of keys take
 //! none, since keys are what signatures are checked with.
 
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, post, put};
 
 use crate::Federation;
-use crate::api::{directory, info, key, query, user};
+use crate::api::{directory, info, key, member, query, room, transaction, user};
 
 /// A path and what answers there.
 pub struct Route {
@@ -28,6 +28,8 @@ pub fn routes(federation: &Federation) -> Vec<Route> {
     server(&mut page);
     queries(&mut page);
     users(&mut page);
+    rooms(&mut page);
+    members(&mut page);
     page.routes
 }
 
@@ -40,6 +42,10 @@ fn keys(page: &mut Page<'_>) {
 
 fn server(page: &mut Page<'_>) {
     page.get("/_matrix/federation/v1/version", get(info::version));
+    page.put(
+        "/_matrix/federation/v1/send/{txn_id}",
+        put(transaction::send),
+    );
 }
 
 fn queries(page: &mut Page<'_>) {
@@ -62,6 +68,76 @@ fn users(page: &mut Page<'_>) {
     page.post("/_matrix/federation/v1/user/keys/claim", post(user::claim));
 }
 
+fn rooms(page: &mut Page<'_>) {
+    const MISSING: &str = "/_matrix/federation/v1/get_missing_events/{room_id}";
+    const NEAR: &str = "/_matrix/federation/v1/timestamp_to_event/{room_id}";
+    const AUTH: &str = "/_matrix/federation/v1/event_auth/{room_id}/{event_id}";
+    page.get("/_matrix/federation/v1/event/{event_id}", get(room::event));
+    page.get("/_matrix/federation/v1/state/{room_id}", get(room::state));
+    page.get(
+        "/_matrix/federation/v1/state_ids/{room_id}",
+        get(room::state_ids),
+    );
+    page.get(
+        "/_matrix/federation/v1/backfill/{room_id}",
+        get(room::backfill),
+    );
+    page.get(AUTH, get(room::auth));
+    page.get(NEAR, get(room::near));
+    page.post(MISSING, post(room::missing));
+}
+
+fn members(page: &mut Page<'_>) {
+    for (path, service) in [
+        (
+            "/_matrix/federation/v1/make_join/{room_id}/{user_id}",
+            get(member::make_join),
+        ),
+        (
+            "/_matrix/federation/v1/make_leave/{room_id}/{user_id}",
+            get(member::make_leave),
+        ),
+        (
+            "/_matrix/federation/v1/make_knock/{room_id}/{user_id}",
+            get(member::make_knock),
+        ),
+    ] {
+        page.get(path, service);
+    }
+    for (path, service) in [
+        (
+            "/_matrix/federation/v1/send_join/{room_id}/{event_id}",
+            put(member::send_join_v1),
+        ),
+        (
+            "/_matrix/federation/v2/send_join/{room_id}/{event_id}",
+            put(member::send_join),
+        ),
+        (
+            "/_matrix/federation/v1/send_leave/{room_id}/{event_id}",
+            put(member::send_leave_v1),
+        ),
+        (
+            "/_matrix/federation/v2/send_leave/{room_id}/{event_id}",
+            put(member::send_leave),
+        ),
+        (
+            "/_matrix/federation/v1/send_knock/{room_id}/{event_id}",
+            put(member::send_knock),
+        ),
+        (
+            "/_matrix/federation/v1/invite/{room_id}/{event_id}",
+            put(member::invite_v1),
+        ),
+        (
+            "/_matrix/federation/v2/invite/{room_id}/{event_id}",
+            put(member::invite),
+        ),
+    ] {
+        page.put(path, service);
+    }
+}
+
 struct Page<'a> {
     federation: &'a Federation,
     routes: Vec<Route>,
@@ -74,6 +150,10 @@ impl Page<'_> {
 
     fn post(&mut self, path: &'static str, service: MethodRouter<Federation>) {
         self.add(http::Method::POST, path, service);
+    }
+
+    fn put(&mut self, path: &'static str, service: MethodRouter<Federation>) {
+        self.add(http::Method::PUT, path, service);
     }
 
     fn add(&mut self, method: http::Method, path: &'static str, service: MethodRouter<Federation>) {

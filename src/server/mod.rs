@@ -8,6 +8,7 @@ pub mod connection;
 pub mod database;
 pub mod drain;
 pub mod entrance;
+pub mod ephemera;
 pub mod front;
 mod gate;
 pub mod health;

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use super::bell::Bell;
 use super::drain::Drain;
 use super::entrance::Entrance;
+use super::ephemera::Moment;
 use super::gate::{self, Manner};
 use super::metrics::{self, Figures};
 use super::state::AppState;
@@ -76,15 +77,16 @@ pub async fn open(
     let media = Media::open(store.clone(), clock.clone(), media_settings(settings)?)
         .await
         .context("the folder of media cannot be used")?;
+    let (bell, board) = Bell::start(settings, store, &log, &clock).await?;
+    let sync = Sync::start(store.clone(), &log, &board, clock.clone());
     let neighbours = Neighbours {
         rooms: rooms.clone(),
         reader: Reader::new(store.clone(), rooms.server_name().to_owned(), clock.clone()),
         users: users.clone(),
         media: media.clone(),
+        ephemera: Arc::new(Moment(sync.clone())),
     };
     let federation = letter_box(settings, store, &clock, key, neighbours).await?;
-    let (bell, board) = Bell::start(settings, store, &log, &clock).await?;
-    let sync = Sync::start(store.clone(), &log, &board, clock.clone());
     let indexer = indexer(settings, store, &log).await?;
     let figures = figures.map(|handle| Figures {
         handle,

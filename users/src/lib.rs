@@ -23,6 +23,7 @@ pub mod dehydrated;
 pub mod devices;
 pub mod directory;
 pub mod filters;
+pub mod from_servers;
 mod guests;
 pub mod keys;
 pub mod localpart;

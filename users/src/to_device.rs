@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use causeway_store::log::{ToDevice, ToDeviceBatch, ToDeviceTransaction};
 use causeway_store::users::to_device as store;
 use causeway_store::{AppendError, Change, StoreError};
-use ruma::{OwnedDeviceId, OwnedUserId};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -71,7 +71,7 @@ impl Users {
         if store::was_sent(self.store(), user, device, txn_id).await? {
             return Ok(());
         }
-        let messages = self.address(session, event_type, messages).await?;
+        let messages = self.address(&session.user_id, event_type, messages).await?;
         let transaction = Some(ToDeviceTransaction {
             user: session.user_id.clone(),
             device: session.device_id.clone(),
@@ -94,9 +94,10 @@ impl Users {
         }
     }
 
-    async fn address(
+    /// The messages, for each device that they reach.
+    pub(crate) async fn address(
         &self,
-        session: &Session,
+        sender: &UserId,
         event_type: &str,
         messages: &Messages,
     ) -> Result<Vec<ToDevice>, StoreError> {
@@ -112,7 +113,7 @@ impl Users {
             for (recipient, content) in contents {
                 let message = json!({
                     "type": event_type,
-                    "sender": session.user_id,
+                    "sender": sender,
                     "content": content,
                 })
                 .to_string();

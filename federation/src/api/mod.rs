@@ -3,5 +3,9 @@
 pub(crate) mod directory;
 pub(crate) mod info;
 pub(crate) mod key;
+pub(crate) mod member;
+pub(crate) mod pdus;
 pub(crate) mod query;
+pub(crate) mod room;
+pub(crate) mod transaction;
 pub(crate) mod user;

@@ -86,7 +86,9 @@ impl Federation {
     pub async fn remote_claims(&self, claims: Claims) -> RemoteClaims {
         let path = "/_matrix/federation/v1/user/keys/claim";
         let asked = by_server(claims);
-        let answers = self.ask_all::<_, Given>(path, "one_time_keys", &asked).await;
+        let answers = self
+            .ask_all::<_, Given>(path, "one_time_keys", &asked)
+            .await;
         let mut taken = RemoteClaims::default();
         for (server, answer) in answers {
             let mut given = match answer {

@@ -26,7 +26,9 @@ impl Federation {
         server: &ServerName,
         question: &Map<String, Value>,
     ) -> Result<Map<String, Value>, AskError> {
-        let request = self.links().post(server, "/_matrix/federation/v1/publicRooms");
+        let request = self
+            .links()
+            .post(server, "/_matrix/federation/v1/publicRooms");
         let request = request.within(TIMEOUT).at_most(MAX_BYTES);
         let answer = request.json(question)?.send().await?;
         let page: Map<String, Value> = answer.json()?;

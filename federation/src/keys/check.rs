@@ -5,9 +5,13 @@
 use causeway_events::signed::{SignatureError, Signed};
 use causeway_events::{FormatError, Pdu, RoomVersion};
 use causeway_store::StoreError;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use ruma::OwnedEventId;
 use serde_json::value::RawValue;
 
 use super::{KeyRing, Wanted};
+use crate::error::ApiError;
 
 /// Why a stranger's text is not taken as an event.
 #[derive(Debug, thiserror::Error)]
@@ -16,14 +20,40 @@ pub enum BadEvent {
     #[error(transparent)]
     Format(#[from] FormatError),
     /// Its sender is not proved.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
+    #[error("{error}")]
+    Signature {
+        /// Which event.
+        event_id: OwnedEventId,
+        /// Why not.
+        error: SignatureError,
+    },
     /// Looking at it failed inside of this server.
     #[error("the event could not be checked")]
     Unchecked,
 }
 
+impl BadEvent {
+    fn unsigned(pdu: &Pdu) -> impl FnOnce(SignatureError) -> Self + use<> {
+        let event_id = pdu.owned_event_id().clone();
+        move |error| Self::Signature { event_id, error }
+    }
+}
+
 impl KeyRing {
+    /// One event, as [`Self::check_events`] has many.
+    ///
+    /// # Errors
+    /// Why it is none, or the database's.
+    pub(crate) async fn check_event(
+        &self,
+        version: RoomVersion,
+        raw: Box<RawValue>,
+    ) -> Result<Pdu, ApiError> {
+        let mut checked = self.check_events(vec![(version, raw)]).await?;
+        let checked = checked.pop().unwrap_or(Err(BadEvent::Unchecked));
+        Ok(checked?)
+    }
+
     /// Reads and checks events of strangers, in their order: the format of the room's version, the
     /// hash of the content (where it does not match the event is redacted), and the signatures of
     /// all servers that must have signed. Keys are fetched for all at once; computing is spread over
@@ -31,13 +61,20 @@ impl KeyRing {
     ///
     /// # Errors
     /// The database's.
-    pub async fn check_events(
+    pub fn check_events(
+        &self,
+        events: Vec<(RoomVersion, Box<RawValue>)>,
+    ) -> BoxFuture<'_, Result<Vec<Result<Pdu, BadEvent>>, StoreError>> {
+        self.check_all(events).boxed()
+    }
+
+    async fn check_all(
         &self,
         events: Vec<(RoomVersion, Box<RawValue>)>,
     ) -> Result<Vec<Result<Pdu, BadEvent>>, StoreError> {
         let read = |(version, raw): (RoomVersion, Box<RawValue>)| {
             let pdu = Pdu::from_stranger(version, raw.get())?;
-            let signed = Signed::read(&pdu)?;
+            let signed = Signed::read(&pdu).map_err(BadEvent::unsigned(&pdu))?;
             Ok::<_, BadEvent>((pdu, signed))
         };
         let read = self.0.workers.map(events, read).await;
@@ -61,7 +98,8 @@ impl KeyRing {
         let check = move |read: Result<(Pdu, Signed), BadEvent>| {
             let (pdu, signed) = read?;
             let valid_at_ms = signed.valid_at_ms();
-            signed.check(|server, key_id| keys.find(server, key_id, valid_at_ms))?;
+            let checked = signed.check(|server, key_id| keys.find(server, key_id, valid_at_ms));
+            checked.map_err(BadEvent::unsigned(&pdu))?;
             Ok(pdu)
         };
         let checked = self.0.workers.map(read, check).await;

@@ -86,9 +86,11 @@ impl Weigher<'_> {
     /// What stood before each of the events that the alarms are about.
     async fn replaced(&self, alarms: &[Alarm]) -> Result<HashMap<OwnedEventId, Pdu>, StoreError> {
         let mut replaced = HashMap::new();
-        let events = alarms
+        // Gathered first: a future that holds the closure could not go to another thread.
+        let events: Vec<&Pdu> = alarms
             .iter()
-            .flat_map(|alarm| alarm.after.iter().chain([&alarm.before]));
+            .flat_map(|alarm| alarm.after.iter().chain([&alarm.before]))
+            .collect();
         for event in events {
             let Some(node) = self.graph.find(event.event_id()) else {
                 continue;

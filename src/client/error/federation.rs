@@ -1,6 +1,8 @@
 //! Errors of speaking with other servers.
 
 use causeway_federation::ask::AskError;
+use causeway_federation::join::JoinError;
+use causeway_rooms::receive::ReceiveError;
 use http::StatusCode;
 
 use super::ApiError;
@@ -13,6 +15,37 @@ impl From<AskError> for ApiError {
             error @ AskError::Link(_) => {
                 Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", error.to_string())
             }
+        }
+    }
+}
+
+impl From<JoinError> for ApiError {
+    fn from(error: JoinError) -> Self {
+        let message = error.to_string();
+        let bad_gateway = || Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message.clone());
+        match error {
+            JoinError::NoServer => Self::not_found("This server does not know the room"),
+            // What clients understand is passed on; anything else is between servers.
+            JoinError::Refused(refusal) if refusal.status.is_client_error() => {
+                match refusal.status {
+                    StatusCode::FORBIDDEN => Self::forbidden(message),
+                    StatusCode::NOT_FOUND => Self::not_found(message),
+                    _ if refusal.errcode == "M_INCOMPATIBLE_ROOM_VERSION" => {
+                        Self::new(StatusCode::BAD_REQUEST, refusal.errcode, message)
+                    }
+                    _ => bad_gateway(),
+                }
+            }
+            JoinError::Refused(_) | JoinError::Unreachable(_) | JoinError::Wrong(_) => {
+                bad_gateway()
+            }
+            JoinError::NoEvent(_) => Self::bad_json(message),
+            JoinError::Receive(ReceiveError::NotAMembership) => {
+                Self::forbidden("You are neither invited to the room nor knocking on it")
+            }
+            JoinError::Receive(error) => Self::internal(error),
+            JoinError::Write(error) => error.into(),
+            JoinError::Store(error) => error.into(),
         }
     }
 }

@@ -30,7 +30,9 @@ pub async fn claim(
         .collect();
     let mut remote = Claims::new();
     if federation.is_some() {
-        remote = claims.extract_if(.., |user, _| !users.is_local(user)).collect();
+        remote = claims
+            .extract_if(.., |user, _| !users.is_local(user))
+            .collect();
     }
     let mut claimed = users.claim_keys(claims).await?;
     if let Some(federation) = federation.filter(|_| !remote.is_empty()) {

@@ -18,7 +18,9 @@ pub async fn query(
     let mut wishes = request.device_keys;
     let mut remote = KeyWishes::new();
     if federation.is_some() {
-        remote = wishes.extract_if(.., |user, _| !users.is_local(user)).collect();
+        remote = wishes
+            .extract_if(.., |user, _| !users.is_local(user))
+            .collect();
     }
     let mut answer = users.query_keys(&session.user_id, &wishes).await?;
     if let Some(federation) = federation.filter(|_| !remote.is_empty()) {

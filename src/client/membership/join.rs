@@ -1,27 +1,59 @@
 use axum::extract::State;
+use causeway_federation::Federation;
 use causeway_rooms::Rooms;
 use causeway_rooms::actions::Join;
+use causeway_users::Users;
 use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId};
 use serde_json::{Map, Value};
 
+use super::elsewhere;
 use crate::client::answer::Answer;
+use crate::client::directory;
 use crate::client::error::ApiError;
 use crate::client::extract::{RumaAnd, Session};
 
+/// What joining needs.
+pub(super) type Parts = (State<Rooms>, State<Users>, State<Option<Federation>>);
+
 /// `POST /_matrix/client/v3/join/{roomIdOrAlias}`.
 pub async fn join(
-    State(rooms): State<Rooms>,
+    parts: Parts,
     session: Session,
     RumaAnd(request, content): RumaAnd<Request, Map<String, Value>>,
 ) -> Result<Answer<Response>, ApiError> {
-    let room = rooms.resolve(&request.room_id_or_alias).await?;
-    let room_id = rooms
-        .join(Join {
-            room,
-            user: session.user_id,
-            is_guest: session.is_guest,
-            content,
-        })
-        .await?;
+    let (State(rooms), _, State(federation)) = &parts;
+    let (room, via) = match <&RoomId>::try_from(&*request.room_id_or_alias) {
+        Ok(room) => (room.to_owned(), request.via),
+        Err(alias) => directory::find(rooms, federation.as_ref(), alias).await?,
+    };
+    let room_id = enter(parts, session, room, via, content).await?;
     Ok(Answer(Response::new(room_id)))
+}
+
+/// Joins a room of this server or of others.
+pub(super) async fn enter(
+    (State(rooms), State(users), State(federation)): Parts,
+    session: Session,
+    room: OwnedRoomId,
+    via: Vec<OwnedServerName>,
+    content: Map<String, Value>,
+) -> Result<OwnedRoomId, ApiError> {
+    let others = elsewhere::for_room(federation.as_ref(), &rooms, &room).await?;
+    if let Some(federation) = others {
+        if session.is_guest {
+            return Err(ApiError::guest_forbidden());
+        }
+        let user = &session.user_id;
+        let wish = elsewhere::wish_with_face((&rooms, &users), &room, user, via, content);
+        federation.join(wish.await?).await?;
+        return Ok(room);
+    }
+    let join = Join {
+        room,
+        user: session.user_id,
+        is_guest: session.is_guest,
+        content,
+    };
+    Ok(rooms.join(join).await?)
 }

@@ -1,6 +1,7 @@
 //! Who is in a room: joining, leaving, inviting, removing.
 
 mod ban;
+mod elsewhere;
 mod forget;
 mod invite;
 mod join;

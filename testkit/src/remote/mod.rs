@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 pub use self::door::{Heard, Said};
-pub use self::signing::RemoteKey;
+pub use self::signing::{RemoteKey, event_id};
 use crate::authority::{Authority, LOCAL_NAMES};
 
 /// Requests that are remembered.

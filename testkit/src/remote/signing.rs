@@ -99,11 +99,24 @@ impl RemoteKey {
         let mut event: CanonicalJsonObject = serde_json::from_value(event).expect("an object");
         hash_and_sign_event(&self.name, &*self.pair, &mut event, &rules.redaction)
             .expect("an event");
-        let id = match event.get("event_id").and_then(|it| it.as_str()) {
-            Some(id) => id.to_owned(),
-            None => format!("${}", reference_hash(&event, &rules).expect("an event")),
-        };
-        (id, serde_json::to_value(event).expect("JSON"))
+        let event = serde_json::to_value(event).expect("JSON");
+        (event_id(version, &event), event)
+    }
+}
+
+/// The id of an event.
+///
+/// # Panics
+/// When it is none.
+#[must_use]
+pub fn event_id(version: &str, event: &Value) -> String {
+    let event: CanonicalJsonObject = serde_json::from_value(event.clone()).expect("an object");
+    match event.get("event_id").and_then(|it| it.as_str()) {
+        Some(id) => id.to_owned(),
+        None => format!(
+            "${}",
+            reference_hash(&event, &rules(version)).expect("an event")
+        ),
     }
 }
 

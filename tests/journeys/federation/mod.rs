@@ -3,6 +3,9 @@
 mod keys;
 mod questions;
 mod requests;
+mod rooms;
+mod strangers;
+mod transactions;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

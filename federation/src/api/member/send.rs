@@ -1,0 +1,102 @@
+use axum::Json;
+use axum::extract::State;
+use causeway_events::client::stripped;
+use causeway_rooms::Rooms;
+use causeway_rooms::serve::{Admitted, Asked};
+use causeway_store::log::Membership;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::api::pdus::{text, texts};
+use crate::error::ApiError;
+use crate::join::SHOWN;
+use crate::keys::KeyRing;
+use crate::origin::Signed;
+use crate::parameters::InPath;
+
+/// The room and the event, as the path names them.
+pub(super) type Which = InPath<(OwnedRoomId, OwnedEventId)>;
+
+/// What somebody who joins gets to know of the room.
+#[derive(Serialize)]
+pub(crate) struct Joined {
+    pub(super) origin: OwnedServerName,
+    pub(super) state: Vec<Box<RawValue>>,
+    pub(super) auth_chain: Vec<Box<RawValue>>,
+    event: Box<RawValue>,
+    members_omitted: bool,
+}
+
+/// What somebody who knocks gets to know of the room.
+#[derive(Serialize)]
+pub(crate) struct Knocked {
+    knock_room_state: Vec<Box<RawValue>>,
+}
+
+/// `PUT /_matrix/federation/v2/send_join/{roomId}/{eventId}`
+pub(crate) async fn send_join(
+    State(rooms): State<Rooms>,
+    State(ring): State<KeyRing>,
+    which: Which,
+    request: Signed<Box<RawValue>>,
+) -> Result<Json<Joined>, ApiError> {
+    let admitted = admit(&rooms, &ring, which, request, Membership::Join).await?;
+    Ok(Json(Joined {
+        origin: rooms.server_name().to_owned(),
+        state: texts(&admitted.state)?,
+        auth_chain: texts(&admitted.auth_chain)?,
+        event: text(&admitted.event)?,
+        members_omitted: false,
+    }))
+}
+
+/// `PUT /_matrix/federation/v2/send_leave/{roomId}/{eventId}`
+pub(crate) async fn send_leave(
+    State(rooms): State<Rooms>,
+    State(ring): State<KeyRing>,
+    which: Which,
+    request: Signed<Box<RawValue>>,
+) -> Result<Json<Value>, ApiError> {
+    admit(&rooms, &ring, which, request, Membership::Leave).await?;
+    Ok(Json(json!({})))
+}
+
+/// `PUT /_matrix/federation/v1/send_knock/{roomId}/{eventId}`
+pub(crate) async fn send_knock(
+    State(rooms): State<Rooms>,
+    State(ring): State<KeyRing>,
+    which: Which,
+    request: Signed<Box<RawValue>>,
+) -> Result<Json<Knocked>, ApiError> {
+    let room = which.0.0.clone();
+    admit(&rooms, &ring, which, request, Membership::Knock).await?;
+    let head = rooms.head(&room).await?;
+    let shown = SHOWN.iter().filter_map(|kind| head.state(kind, ""));
+    let shown =
+        shown.map(|entry| RawValue::from_string(stripped(&entry.pdu)).map_err(ApiError::internal));
+    Ok(Json(Knocked {
+        knock_room_state: shown.collect::<Result<_, _>>()?,
+    }))
+}
+
+pub(super) async fn admit(
+    rooms: &Rooms,
+    ring: &KeyRing,
+    InPath((room, event_id)): Which,
+    request: Signed<Box<RawValue>>,
+    membership: Membership,
+) -> Result<Admitted, ApiError> {
+    let version = rooms.head(&room).await?.version();
+    let event = ring.check_event(version, request.body).await?;
+    if *event.event_id() != *event_id {
+        return Err(ApiError::invalid_param("The event has another id"));
+    }
+    let asked = Asked {
+        event,
+        membership,
+        origin: request.origin.0,
+    };
+    Ok(rooms.accept_membership(&room, asked).await?)
+}

@@ -1,0 +1,5 @@
+//! What other servers send.
+
+mod send;
+
+pub(crate) use send::send;

@@ -1,0 +1,214 @@
+//! Events that others follow on, and that are not here: asked for in bounded steps.
+//!
+//! Specification: server-server API, "Retrieving missing events in a room".
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use causeway_events::{Pdu, RoomVersion};
+use causeway_rooms::receive::{EventWithState, Outcome};
+use futures::stream::{self, StreamExt as _};
+use ruma::{OwnedEventId, RoomId, ServerName};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::Federation;
+use crate::links::{LinkError, segment};
+
+/// Steps backwards, from what came to what is here.
+const MAX_STEPS: usize = 10;
+
+/// Events of one step.
+const STEP: usize = 50;
+
+/// Longest time for one question.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Events of a transaction whose state is asked for when stepping back does not help.
+const MAX_WITH_STATE: usize = 3;
+
+/// Events of one state that are asked for one by one.
+const MAX_FETCHED: usize = 2_000;
+
+/// Events that are asked for at a time.
+const AT_ONCE: usize = 16;
+
+/// Times that what is missing of a state is asked for.
+const MAX_ROUNDS: usize = 4;
+
+/// Largest answer to a question for ids, in bytes: a million of them.
+const MAX_IDS_BYTES: usize = 64 * 1024 * 1024;
+
+type Outcomes = Vec<(OwnedEventId, Outcome)>;
+
+#[derive(Deserialize)]
+struct Missing {
+    events: Vec<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Ids {
+    pdu_ids: Vec<OwnedEventId>,
+}
+
+#[derive(Deserialize)]
+struct One {
+    pdus: Vec<Box<RawValue>>,
+}
+
+impl Federation {
+    /// Fetches what events lack from the server that sent them, and takes them in. What cannot be
+    /// had stays [`Outcome::Missing`].
+    pub(super) async fn fill_gap(
+        &self,
+        origin: &ServerName,
+        room: &RoomId,
+        mut lacking: Vec<Pdu>,
+    ) -> Outcomes {
+        let mut done: HashMap<OwnedEventId, Outcome> = HashMap::new();
+        let mut behind: Vec<Pdu> = Vec::new();
+        for _ in 0..MAX_STEPS {
+            let latest: Vec<&Pdu> = match behind.is_empty() {
+                true => lacking.iter().collect(),
+                false => behind.iter().collect(),
+            };
+            let Ok(found) = self.step_back(origin, room, &latest).await else {
+                break;
+            };
+            if found.is_empty() {
+                break;
+            }
+            let before = behind.len();
+            behind = found.into_iter().chain(behind).collect();
+            let all = behind.iter().chain(&lacking).cloned().collect();
+            let Ok(outcomes) = self.rooms().receive(room, all).await else {
+                break;
+            };
+            let is_open = |outcome: &Outcome| matches!(outcome, Outcome::Missing(_));
+            let open: Vec<_> = outcomes.iter().filter(|(_, it)| is_open(it)).collect();
+            let open: Vec<OwnedEventId> = open.into_iter().map(|(id, _)| id.clone()).collect();
+            behind.retain(|pdu| open.iter().any(|id| **id == *pdu.event_id()));
+            for (id, outcome) in outcomes.into_iter().filter(|(_, it)| !is_open(it)) {
+                lacking.retain(|pdu| *pdu.event_id() != *id);
+                done.insert(id, outcome);
+            }
+            // Nothing new, or all of it taken in.
+            if lacking.is_empty() || (before > 0 && behind.len() == before) {
+                break;
+            }
+        }
+        let mut outcomes: Outcomes = done.into_iter().collect();
+        for (number, pdu) in lacking.into_iter().enumerate() {
+            let id = pdu.owned_event_id().clone();
+            let nothing = Outcome::Missing(pdu.prev_events().to_vec());
+            let outcome = match number < MAX_WITH_STATE {
+                true => self
+                    .take_with_state(origin, room, pdu)
+                    .await
+                    .unwrap_or(nothing),
+                false => nothing,
+            };
+            outcomes.push((id, outcome));
+        }
+        outcomes
+    }
+
+    /// The events that these follow on, as the other server tells, proved.
+    async fn step_back(
+        &self,
+        origin: &ServerName,
+        room: &RoomId,
+        latest: &[&Pdu],
+    ) -> Result<Vec<Pdu>, LinkError> {
+        let Some(version) = latest.first().map(|pdu| pdu.version()) else {
+            return Ok(Vec::new());
+        };
+        let ids: Vec<_> = latest.iter().take(STEP).map(|pdu| pdu.event_id()).collect();
+        let body = json!({
+            "earliest_events": [], "latest_events": ids, "limit": STEP, "min_depth": 0,
+        });
+        let room_id = segment(room.as_str());
+        let path = format!("/_matrix/federation/v1/get_missing_events/{room_id}");
+        let request = self.links().post(origin, path).within(TIMEOUT);
+        let mut found: Missing = request.json(&body)?.send().await?.json()?;
+        found.events.truncate(STEP);
+        let mut proved = self.proved(version, found.events).await;
+        proved.retain(|pdu| latest.iter().all(|one| one.event_id() != pdu.event_id()));
+        Ok(proved)
+    }
+
+    /// Those of a stranger's events that are proved.
+    async fn proved(&self, version: RoomVersion, events: Vec<Box<RawValue>>) -> Vec<Pdu> {
+        let events = events.into_iter().map(|raw| (version, raw)).collect();
+        match self.ring().check_events(events).await {
+            Ok(checked) => checked.into_iter().flatten().collect(),
+            Err(error) => {
+                tracing::error!(%error, "keys of servers cannot be read");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes an event in with the state before it, as the other server tells that.
+    async fn take_with_state(
+        &self,
+        origin: &ServerName,
+        room: &RoomId,
+        event: Pdu,
+    ) -> Option<Outcome> {
+        let (room_id, id) = (segment(room.as_str()), segment(event.event_id().as_str()));
+        let path = format!("/_matrix/federation/v1/state_ids/{room_id}?event_id={id}");
+        let request = self.links().get(origin, path).within(TIMEOUT);
+        let answer = request.at_most(MAX_IDS_BYTES).send().await;
+        let told: Ids = answer.and_then(|answer| answer.json()).ok()?;
+        let mut events: Vec<Pdu> = Vec::new();
+        for _ in 0..MAX_ROUNDS {
+            let given = EventWithState {
+                event: event.clone(),
+                state: told.pdu_ids.clone(),
+                events: events.clone(),
+            };
+            let outcome = self.rooms().receive_with_state(room, given).await.ok()?;
+            let Outcome::Missing(ids) = outcome else {
+                return Some(outcome);
+            };
+            if events.len() + ids.len() > MAX_FETCHED {
+                return None;
+            }
+            let fetched = self.fetch(origin, event.version(), ids).await;
+            if fetched.is_empty() {
+                return None;
+            }
+            events.extend(fetched);
+        }
+        None
+    }
+
+    /// Events by their ids.
+    async fn fetch(
+        &self,
+        origin: &ServerName,
+        version: RoomVersion,
+        ids: Vec<OwnedEventId>,
+    ) -> Vec<Pdu> {
+        let requests = ids.iter().map(|id| {
+            let id = segment(id.as_str());
+            let path = format!("/_matrix/federation/v1/event/{id}");
+            self.links().get(origin, path).within(TIMEOUT)
+        });
+        let requests: Vec<_> = requests.collect();
+        let answers: Vec<_> = stream::iter(requests)
+            .map(|request| async move { request.send().await?.json::<One>() })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let found = answers.into_iter().flatten();
+        let found = found
+            .filter_map(|one| one.pdus.into_iter().next())
+            .collect();
+        let mut proved = self.proved(version, found).await;
+        proved.retain(|pdu| ids.iter().any(|id| **id == *pdu.event_id()));
+        proved
+    }
+}
