@@ -78,10 +78,9 @@ pub(crate) async fn work_out(
         }
     }
     work.find_own_rules(parts).await?;
-    for (room, _, position) in store::redacted_among(&parts.store, &redactions).await? {
-        work.effect.redacted.push((room, position));
-        work.change.unknown.push(room);
-    }
+    work.effect.redacted = store::redacted_among(&parts.store, &redactions).await?;
+    let redacted = work.effect.redacted.iter();
+    work.change.unknown.extend(redacted.map(|event| event.room));
     find_threads(parts, &mut candidates).await?;
     let known = Known::load(parts, &candidates).await?;
     let judged = candidates
@@ -269,6 +268,7 @@ impl Work {
                 notified: personal.notified.into(),
                 highlighted: personal.highlighted.into(),
             });
+            let own = personal.actions.is_none() && personal.user == logged.pdu.sender().as_str();
             self.effect.actions.push(NewAction {
                 room,
                 user: personal.user,
@@ -277,6 +277,7 @@ impl Work {
                 event: logged.nid,
                 notified: personal.notified,
                 highlighted: personal.highlighted,
+                own,
                 actions: personal.actions,
             });
         }

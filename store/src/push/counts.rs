@@ -116,7 +116,7 @@ pub async fn counts_since(
             "SELECT b.room_nid FROM memberships j
              JOIN push_marks b ON b.room_nid = j.room_nid AND b.user_id = j.user_id AND b.thread_id = ''
              WHERE j.user_id = $1 AND j.membership = 2 AND (
-                 EXISTS (SELECT 1 FROM push_shared s WHERE s.room_nid = b.room_nid AND s.position > $2)
+                 EXISTS (SELECT 1 FROM push_threads t WHERE t.room_nid = b.room_nid AND t.position > $2)
                  OR EXISTS (SELECT 1 FROM push_actions a
                             WHERE a.room_nid = b.room_nid AND a.user_id = $1 AND a.position > $2)
                  OR EXISTS (SELECT 1 FROM push_redacted r WHERE r.room_nid = b.room_nid AND r.changed_at > $2)

@@ -4,7 +4,8 @@ use sqlx::PgConnection;
 
 use super::items::ReadUpTo;
 use super::queue::NewQueued;
-use crate::ids::{Position, RoomNid};
+use super::write::Redacted;
+use crate::ids::Position;
 use crate::meter::timed;
 
 /// Queues notifications. Pushers that are gone by now are passed over.
@@ -50,14 +51,14 @@ pub(super) async fn queue(
 /// What was redacted is not told any more.
 pub(super) async fn without_redacted(
     connection: &mut PgConnection,
-    rows: &[(RoomNid, Position)],
+    rows: &[Redacted],
 ) -> Result<(), sqlx::Error> {
     timed(
         sqlx::query!(
             "DELETE FROM push_queue q USING UNNEST($1::bigint[], $2::bigint[]) AS w(room_nid, position)
              WHERE q.room_nid = w.room_nid AND q.position = w.position",
-            &rows.iter().map(|row| row.0.0).collect::<Vec<_>>(),
-            &rows.iter().map(|row| row.1.0).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.room.0).collect::<Vec<_>>(),
+            &rows.iter().map(|row| row.position.0).collect::<Vec<_>>(),
         )
         .execute(connection),
     )

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::ids::{Position, RoomNid};
 use crate::meter::timed;
+use crate::push::Redacted;
 use crate::{Store, StoreError};
 
 /// Users of one room with rules of their own that are looked at, at most.
@@ -313,20 +314,20 @@ SELECT DISTINCT room_nid AS "room_nid!", start AS "start!", root AS "root!" FROM
         .collect())
 }
 
-/// Those of some events that were redacted, with their positions.
+/// Those of some events that were redacted.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn redacted_among(
     store: &Store,
     targets: &[(RoomNid, String)],
-) -> Result<Vec<(RoomNid, String, Position)>, StoreError> {
+) -> Result<Vec<Redacted>, StoreError> {
     if targets.is_empty() {
         return Ok(Vec::new());
     }
     let rows = timed(
         sqlx::query!(
-            r#"SELECT e.room_nid, e.event_id, e.anchor AS "anchor!"
+            r#"SELECT e.room_nid, e.sender, e.anchor AS "anchor!"
                FROM UNNEST($1::bigint[], $2::text[]) AS w(room_nid, event_id)
                JOIN events e ON e.event_id = w.event_id AND e.room_nid = w.room_nid
                WHERE e.anchor IS NOT NULL AND e.anchor_offset = 0 AND e.flags & 8 <> 0"#,
@@ -338,7 +339,11 @@ pub async fn redacted_among(
     .await?;
     let found = rows.into_iter();
     Ok(found
-        .map(|row| (RoomNid(row.room_nid), row.event_id, Position(row.anchor)))
+        .map(|row| Redacted {
+            room: RoomNid(row.room_nid),
+            position: Position(row.anchor),
+            sender: row.sender,
+        })
         .collect())
 }
 

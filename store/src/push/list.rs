@@ -52,11 +52,22 @@ WITH base AS (
     (SELECT s.room_nid, s.position, s.event_nid, s.thread_id, s.actions
      FROM base b
      CROSS JOIN LATERAL (
-         SELECT s.* FROM push_shared s
-         WHERE s.room_nid = b.room_nid AND s.position > b.joined_at AND s.position < $2 AND s.position <= b.until
-           AND (NOT $3 OR s.highlight)
-           AND NOT EXISTS (SELECT 1 FROM push_actions a WHERE a.room_nid = s.room_nid AND a.user_id = $1
-                                                         AND a.position = s.position)
+         SELECT s.* FROM (
+             (SELECT s.* FROM push_shared s
+              WHERE s.room_nid = b.room_nid AND s.thread_id = 'main'
+                AND s.position > b.joined_at AND s.position < $2 AND s.position <= b.until
+                AND (NOT $3 OR s.highlight)
+                AND NOT EXISTS (SELECT 1 FROM push_actions a WHERE a.room_nid = s.room_nid AND a.user_id = $1
+                                                              AND a.position = s.position)
+              ORDER BY s.position DESC LIMIT $4)
+             UNION ALL
+             (SELECT s.* FROM push_shared s
+              WHERE s.room_nid = b.room_nid AND s.thread_id <> 'main'
+                AND s.position > b.joined_at AND s.position < $2 AND s.position <= b.until
+                AND (NOT $3 OR s.highlight)
+                AND NOT EXISTS (SELECT 1 FROM push_actions a WHERE a.room_nid = s.room_nid AND a.user_id = $1
+                                                              AND a.position = s.position)
+              ORDER BY s.position DESC LIMIT $4)) s
          ORDER BY s.position DESC LIMIT $4) s
      ORDER BY s.position DESC LIMIT $4)
     UNION ALL

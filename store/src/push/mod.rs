@@ -26,7 +26,7 @@ pub use self::queue::{
     pushers_in, settled, unread_total, waiting,
 };
 pub use self::trim::trim;
-pub use self::write::{Effect, Membership, NewAction, NewShared, Written, write_batch};
+pub use self::write::{Effect, Membership, NewAction, NewShared, Redacted, Written, write_batch};
 
 /// The name of the reader among the log's.
 pub(crate) const READER: &str = "push";

@@ -65,7 +65,8 @@ pub async fn trim(store: &Store, day: i32) -> Result<u64, StoreError> {
     let redacted = timed(
         sqlx::query!(
             "DELETE FROM push_redacted r WHERE r.position < $1 AND NOT EXISTS (
-                 SELECT 1 FROM push_shared s WHERE s.room_nid = r.room_nid AND s.position = r.position)",
+                 SELECT 1 FROM push_shared s
+                 WHERE s.room_nid = r.room_nid AND s.thread_id = r.thread_id AND s.position = r.position)",
             horizon,
         )
         .execute(store.pool()),

@@ -24,8 +24,8 @@ pub struct Effect {
     pub shared: Vec<NewShared>,
     /// What events mean to single users.
     pub actions: Vec<NewAction>,
-    /// Positions of events that were redacted.
-    pub redacted: Vec<(RoomNid, Position)>,
+    /// Events that were redacted.
+    pub redacted: Vec<Redacted>,
     /// Users of this server who came into rooms, or went.
     pub memberships: Vec<Membership>,
     /// Receipts.
@@ -74,6 +74,19 @@ pub struct NewAction {
     pub highlighted: i16,
     /// What the rule does, as JSON; none if the event does not notify the user.
     pub actions: Option<Arc<str>>,
+    /// Whether the user has sent the event, and it does not notify them.
+    pub own: bool,
+}
+
+/// An event that was redacted.
+#[derive(Debug, Clone)]
+pub struct Redacted {
+    /// The room.
+    pub room: RoomNid,
+    /// The event's position.
+    pub position: Position,
+    /// Who sent it.
+    pub sender: String,
 }
 
 /// A user of this server came into a room, or went.
@@ -202,9 +215,10 @@ async fn actions(connection: &mut PgConnection, rows: &[NewAction]) -> Result<()
     }
     timed(
         sqlx::query!(
-            "INSERT INTO push_actions (room_nid, user_id, position, thread_id, event_nid, notified, highlighted, actions)
+            "INSERT INTO push_actions
+                 (room_nid, user_id, position, thread_id, event_nid, notified, highlighted, actions, own)
              SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bigint[],
-                                  $6::smallint[], $7::smallint[], $8::text[])",
+                                  $6::smallint[], $7::smallint[], $8::text[], $9::boolean[])",
             &rows.iter().map(|row| row.room.0).collect::<Vec<_>>(),
             &rows.iter().map(|row| row.user.as_str()).collect::<Vec<_>>() as _,
             &rows.iter().map(|row| row.position.0).collect::<Vec<_>>(),
@@ -213,6 +227,7 @@ async fn actions(connection: &mut PgConnection, rows: &[NewAction]) -> Result<()
             &rows.iter().map(|row| row.notified).collect::<Vec<_>>(),
             &rows.iter().map(|row| row.highlighted).collect::<Vec<_>>(),
             &rows.iter().map(|row| row.actions.as_deref()).collect::<Vec<_>>() as _,
+            &rows.iter().map(|row| row.own).collect::<Vec<_>>(),
         )
         .execute(connection),
     )
@@ -222,20 +237,25 @@ async fn actions(connection: &mut PgConnection, rows: &[NewAction]) -> Result<()
 
 async fn redacted(
     connection: &mut PgConnection,
-    rows: &[(RoomNid, Position)],
+    rows: &[Redacted],
     now: Position,
 ) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    let rooms: Vec<i64> = rows.iter().map(|row| row.0.0).collect();
-    let positions: Vec<i64> = rows.iter().map(|row| row.1.0).collect();
+    let rooms: Vec<i64> = rows.iter().map(|row| row.room.0).collect();
+    let positions: Vec<i64> = rows.iter().map(|row| row.position.0).collect();
     timed(
         sqlx::query!(
             "INSERT INTO push_redacted (room_nid, position, thread_id, highlight, changed_at)
              SELECT s.room_nid, s.position, s.thread_id, s.highlight, $3
              FROM UNNEST($1::bigint[], $2::bigint[]) AS w(room_nid, position)
-             JOIN push_shared s ON s.room_nid = w.room_nid AND s.position = w.position
+             CROSS JOIN LATERAL (
+                 SELECT s.* FROM push_shared s
+                 WHERE s.room_nid = w.room_nid AND s.thread_id = 'main' AND s.position = w.position
+                 UNION ALL
+                 SELECT s.* FROM push_shared s
+                 WHERE s.room_nid = w.room_nid AND s.thread_id <> 'main' AND s.position = w.position) s
              ON CONFLICT DO NOTHING",
             &rooms,
             &positions,
@@ -246,10 +266,17 @@ async fn redacted(
     .await?;
     timed(
         sqlx::query!(
-            "DELETE FROM push_actions a USING UNNEST($1::bigint[], $2::bigint[]) AS w(room_nid, position)
-             WHERE a.room_nid = w.room_nid AND a.position = w.position",
+            "WITH w AS (
+                 SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[]) AS w(room_nid, position, sender)
+             ), senders AS (
+                 DELETE FROM push_actions a USING w
+                 WHERE a.room_nid = w.room_nid AND a.user_id = w.sender AND a.position = w.position AND a.own
+             )
+             DELETE FROM push_actions a USING w
+             WHERE a.room_nid = w.room_nid AND a.position = w.position AND NOT a.own",
             &rooms,
             &positions,
+            &rows.iter().map(|row| row.sender.as_str()).collect::<Vec<_>>() as _,
         )
         .execute(&mut *connection),
     )
