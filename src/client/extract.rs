@@ -245,7 +245,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let token = access_token(parts)?.ok_or_else(ApiError::missing_token)?;
-        authenticate(parts, state, &token).await
+        authenticate(parts, state, token).await
     }
 }
 
@@ -258,7 +258,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, ApiError> {
         match access_token(parts)? {
-            Some(token) => authenticate(parts, state, &token).await.map(Some),
+            Some(token) => authenticate(parts, state, token).await.map(Some),
             None => Ok(None),
         }
     }
@@ -320,12 +320,12 @@ impl From<AuthenticateError> for ApiError {
 
 /// The access token of a request: the `Authorization: Bearer` header, or else the
 /// `access_token` parameter of the query.
-fn access_token(parts: &Parts) -> Result<Option<String>, ApiError> {
+fn access_token(parts: &Parts) -> Result<Option<&str>, ApiError> {
     if let Some(header) = parts.headers.get(AUTHORIZATION) {
         let token = header.to_str().ok().and_then(|value| value.split_once(' '));
         return match token {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                Ok(Some(token.trim().to_owned()))
+                Ok(Some(token.trim()))
             }
             _ => Err(ApiError::missing_token()),
         };
@@ -334,7 +334,7 @@ fn access_token(parts: &Parts) -> Result<Option<String>, ApiError> {
     let token = query
         .split('&')
         .find_map(|pair| pair.strip_prefix("access_token="));
-    Ok(token.filter(|token| !token.is_empty()).map(str::to_owned))
+    Ok(token.filter(|token| !token.is_empty()))
 }
 
 /// The address of the client: of the connection, or, where that comes from a trusted proxy, the

@@ -38,6 +38,8 @@ impl Drain {
     /// Runs a task that the server waits for when it stops, up to its limit.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let over = self.over.clone();
+        // Moved into the block below it would be held twice.
+        let task = Box::pin(task);
         self.tasks.spawn(async move {
             tokio::select! {
                 () = task => {}

@@ -56,7 +56,7 @@ impl Entrance {
             return Ok(());
         };
         let subject = match record.user() {
-            Some(user) => Subject::User(user.to_owned()),
+            Some(user) => Subject::User(user.clone()),
             None => Subject::address(record.client_ip()),
         };
         self.take(action, subject)

@@ -20,11 +20,12 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue,
 };
 use http::{HeaderMap, Method, Request, StatusCode};
+use metrics::Gauge;
 use tower::Service;
 
 use super::entrance::Entrance;
 use super::record::RequestRecord;
-use super::request_log::Running;
+use super::request_log::{self, Running};
 use crate::client::error::ApiError;
 
 /// The whole HTTP service of a server.
@@ -32,12 +33,17 @@ use crate::client::error::ApiError;
 pub struct Front {
     router: Router,
     entrance: Entrance,
+    in_flight: Gauge,
 }
 
 impl Front {
     /// The service that answers with `router`, within the limits of `entrance`.
     pub fn new(router: Router, entrance: Entrance) -> Self {
-        Self { router, entrance }
+        Self {
+            router,
+            entrance,
+            in_flight: request_log::in_flight(),
+        }
     }
 
     /// Answers a request from `peer`. When the caller drops the future because the client has
@@ -52,7 +58,7 @@ impl Front {
         let client_ip = self.entrance.client_ip(peer, request.headers());
         let record = Arc::new(RequestRecord::new(client_ip));
         request.extensions_mut().insert(record.clone());
-        let running = Running::start(request.method().clone(), record);
+        let running = Running::start(request.method().clone(), record, self.in_flight.clone());
         // A panic leaves nothing behind that another request could see: what requests share is
         // behind locks that do not poison, and is changed in whole steps.
         let call = AssertUnwindSafe(self.route(request)).catch_unwind();

@@ -25,7 +25,7 @@ use super::entrance::Entrance;
 use super::ephemera::Moment;
 use super::gate::{self, Manner};
 use super::metrics::{self, Figures};
-use super::state::AppState;
+use super::state::{AppParts, AppState};
 use crate::config::{self, Settings};
 
 /// Memory that one warm room takes, as the setting `rooms.cache_bytes` is turned into a number of
@@ -97,7 +97,7 @@ pub async fn open(
         settings.limits.clone(),
         settings.listen.trusted_proxies.clone(),
     );
-    let state = AppState {
+    let state = AppState::from(AppParts {
         settings: settings.clone(),
         entrance,
         authenticator: Arc::new(users.clone()),
@@ -111,7 +111,7 @@ pub async fn open(
         clock,
         drain: drain.clone(),
         figures,
-    };
+    });
     let mut background = background(&state);
     background.spawn(indexer.run());
     Ok(Parts {

@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
 use axum::handler::Handler;
-use ruma::{OwnedUserId, UserId};
+use ruma::OwnedUserId;
 
 use super::rate_limit::Action;
+use super::request_log::EndpointFigures;
 
 /// Longest room id (or alias) that goes on a log line; Matrix identifiers have at most 255 bytes.
 const MAX_NOTED_ROOM_BYTES: usize = 255;
@@ -19,6 +20,8 @@ pub struct Endpoint {
     pub template: String,
     /// Who may use it, and how often.
     pub access: Access,
+    /// How often it was used, and how long that took.
+    pub figures: EndpointFigures,
 }
 
 /// Who may use an endpoint, and how often.
@@ -102,6 +105,11 @@ impl RequestRecord {
             .map_or("-", |endpoint| &endpoint.template)
     }
 
+    /// The figures of the endpoint, where one matched.
+    pub fn figures(&self) -> Option<&EndpointFigures> {
+        self.endpoint.get().map(|endpoint| &endpoint.figures)
+    }
+
     /// Whether guests may use the endpoint.
     pub fn allows_guests(&self) -> bool {
         self.endpoint
@@ -131,13 +139,13 @@ impl RequestRecord {
     }
 
     /// Notes who speaks.
-    pub fn set_user(&self, user: &UserId) {
-        self.user.get_or_init(|| user.to_owned());
+    pub fn set_user(&self, user: &OwnedUserId) {
+        self.user.get_or_init(|| user.clone());
     }
 
     /// Who speaks, once that is proved.
-    pub fn user(&self) -> Option<&UserId> {
-        self.user.get().map(|user| &**user)
+    pub fn user(&self) -> Option<&OwnedUserId> {
+        self.user.get()
     }
 
     /// Notes which room the request is about, as the client wrote it.

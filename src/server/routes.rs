@@ -12,6 +12,7 @@ use ruma::api::IncomingRequest;
 use ruma::api::path_builder::PathBuilder;
 
 use super::record::{Access, Endpoint, Registered};
+use super::request_log::EndpointFigures;
 use crate::client::extract::{self, Ruma};
 
 /// The endpoints of a server, gathered.
@@ -80,6 +81,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let endpoint = Endpoint {
             template: path.to_owned(),
             access,
+            figures: EndpointFigures::default(),
         };
         let handler = Registered::new(handler, endpoint);
         let (_, methods) = self

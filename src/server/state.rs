@@ -1,5 +1,6 @@
 //! The parts of a running server, as handlers see them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -18,9 +19,12 @@ use crate::client::extract::Authenticator;
 use crate::config::Settings;
 
 /// Everything a handler can ask for. A handler takes the part it needs, `State<Part>`, never the
-/// whole.
-#[derive(Clone, FromRef)]
-pub struct AppState {
+/// whole. A clone is one reference count: the router makes some for each request.
+#[derive(Clone)]
+pub struct AppState(Arc<AppParts>);
+
+/// The parts themselves.
+pub struct AppParts {
     /// What the operator decided.
     pub settings: Arc<Settings>,
     /// Limits and proxies.
@@ -47,6 +51,46 @@ pub struct AppState {
     pub drain: Drain,
     /// Figures for Prometheus, if they are served.
     pub figures: Option<Figures>,
+}
+
+impl From<AppParts> for AppState {
+    fn from(parts: AppParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0
+    }
+}
+
+macro_rules! parts {
+    ($($field:ident: $part:ty,)*) => {$(
+        impl FromRef<AppState> for $part {
+            fn from_ref(state: &AppState) -> Self {
+                state.$field.clone()
+            }
+        }
+    )*};
+}
+
+parts! {
+    settings: Arc<Settings>,
+    entrance: Entrance,
+    authenticator: Authenticator,
+    users: Users,
+    media: Media,
+    rooms: Rooms,
+    sync: Sync,
+    federation: Option<Federation>,
+    clock: Clock,
+    store: Store,
+    log: Log,
+    drain: Drain,
+    figures: Option<Figures>,
 }
 
 impl FromRef<AppState> for Reader {

@@ -126,9 +126,9 @@ impl Rooms {
         }
         let head = self.head(&event.room).await?;
         let sent_by = sent_by(event.device.as_ref(), event.txn_id.as_deref());
-        let sending = self.send_to(&head, &event, sent_by.clone());
-        match sending.await {
-            Err(error) => self.sent_before(&head, &event.sender, sent_by, error).await,
+        let sender = event.sender.clone();
+        match self.send_to(&head, event, sent_by.clone()).await {
+            Err(error) => self.sent_before(&head, &sender, sent_by, error).await,
             sent => sent,
         }
     }
@@ -136,12 +136,12 @@ impl Rooms {
     async fn send_to(
         &self,
         head: &Head,
-        event: &SendEvent,
+        event: SendEvent,
         sent_by: Option<SentBy>,
     ) -> Result<OwnedEventId, SendError> {
         self.check_relation(head, &event.sender, &event.event_type, &event.content)
             .await?;
-        let mut draft = self.message(&*event.event_type, &event.sender, event.content.clone());
+        let mut draft = self.message(event.event_type, &event.sender, event.content);
         if let Some(timestamp_ms) = event.timestamp_ms {
             draft.origin_ts_ms = timestamp_ms;
         }

@@ -67,7 +67,8 @@ impl Rooms {
     /// # Errors
     /// See [`WriteError`]; nothing was written then.
     pub async fn append(&self, room: &RoomId, append: Append) -> Result<Accepted, WriteError> {
-        let wishes = self.prepare(room, &append).await?;
+        let skip_unchanged = append.skip_unchanged;
+        let wishes = self.prepare(room, append).await?;
         let warm = self.parts().heads.warm(room);
         let mut pause = FIRST_PAUSE;
         for attempt in 0..MAX_ATTEMPTS {
@@ -82,7 +83,7 @@ impl Rooms {
                 let mut slot = warm.slot.lock();
                 match &slot.head {
                     None => Step::Load,
-                    Some(head) => match self.build(head, &wishes, append.skip_unchanged)? {
+                    Some(head) => match self.build(head, &wishes, skip_unchanged)? {
                         Ready::Unchanged(id) => Step::Unchanged(id),
                         Ready::Unknown(users) => Step::Remember(users),
                         Ready::Built(built) => {
@@ -156,12 +157,7 @@ impl Rooms {
             Some(room_id) => room_id,
             None => self.derived_room_id(version, &create)?,
         };
-        let wishes = self
-            .wishes(&Append {
-                drafts,
-                ..Append::default()
-            })
-            .await?;
+        let wishes = self.wishes(drafts, None).await?;
         let nid = causeway_store::RoomNid(parts.nids.next().await?);
         let mut head = empty_head(nid, room_id.clone(), version, &create.sender);
         // Nobody is a member yet: whoever is asked for has no membership.
@@ -219,8 +215,8 @@ impl Rooms {
             .to_owned())
     }
 
-    async fn prepare(&self, room: &RoomId, append: &Append) -> Result<Vec<Wish>, WriteError> {
-        let mut wishes = self.wishes(append).await?;
+    async fn prepare(&self, room: &RoomId, append: Append) -> Result<Vec<Wish>, WriteError> {
+        let mut wishes = self.wishes(append.drafts, append.sent_by).await?;
         for wish in &mut wishes {
             if let Some(target) = wish.draft.redacts.clone() {
                 wish.redacted = Some(self.redaction(room, &target).await?);
@@ -230,22 +226,25 @@ impl Rooms {
     }
 
     /// Numbers for the events and their keys, taken before any lock.
-    async fn wishes(&self, append: &Append) -> Result<Vec<Wish>, WriteError> {
+    async fn wishes(
+        &self,
+        drafts: Vec<Draft>,
+        sent_by: Option<SentBy>,
+    ) -> Result<Vec<Wish>, WriteError> {
         let parts = self.parts();
-        let state = append
-            .drafts
+        let state = drafts
             .iter()
             .filter_map(|d| Some((d.event_type.as_str(), d.state_key.as_deref()?)));
         let pairs: Vec<(&str, &str)> = state.collect();
         let mut keys = parts.keys.intern(&pairs).await?.into_iter();
-        let mut wishes = Vec::with_capacity(append.drafts.len());
-        for draft in &append.drafts {
+        let mut wishes = Vec::with_capacity(drafts.len());
+        for draft in drafts {
             wishes.push(Wish {
                 key: draft.state_key.as_ref().and_then(|_| keys.next()),
                 nid: EventNid(parts.nids.next().await?),
-                sent_by: append.sent_by.clone(),
+                sent_by: sent_by.clone(),
                 redacted: None,
-                draft: draft.clone(),
+                draft,
             });
         }
         Ok(wishes)
