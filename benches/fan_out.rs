@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use causeway_testkit::{ServerOptions, TestServer};
-use load::{Connection, cpu_of, cpu_of_tree, ms, postmaster, quantiles};
+use load::{Connection, PATIENCE, cpu_of, cpu_of_tree, ms, postmaster, quantiles, resident_bytes};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio::task::JoinSet;
 
 const MEMBERS: usize = 1000;
 const PER_SECOND: u64 = 10;
@@ -38,14 +39,21 @@ async fn main() -> anyhow::Result<()> {
     }
     let zero = Instant::now();
     let ready = Arc::new(tokio::sync::Barrier::new(MEMBERS + 1));
-    let mut members = Vec::new();
+    let mut members = JoinSet::new();
     for token in tokens {
         let (url, room, ready) = (server.url(), room.clone(), ready.clone());
-        members.push(tokio::spawn(async move {
-            receive(&url, &token, &room, messages, zero, &ready).await
-        }));
+        members.spawn(async move { receive(&url, &token, &room, messages, zero, &ready).await });
     }
-    ready.wait().await;
+    tokio::select! {
+        waited = tokio::time::timeout(PATIENCE, ready.wait()) => {
+            waited.context("not all members have got their first answer")?;
+        }
+        // Nobody ends before the first message, unless something is wrong.
+        Some(ended) = members.join_next() => {
+            ended?.context("a member's first answer")?;
+            anyhow::bail!("a member did not wait for messages");
+        }
+    }
     // The last ones park.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (process, postgres) = (
@@ -61,8 +69,11 @@ async fn main() -> anyhow::Result<()> {
             .await;
     }
     let mut latencies = Vec::new();
-    for member in members {
-        latencies.extend(member.await??);
+    while let Some(member) = tokio::time::timeout(PATIENCE, members.join_next())
+        .await
+        .with_context(|| format!("{} members still wait for messages", members.len()))?
+    {
+        latencies.extend(member??);
     }
     let after = (cpu_of(process)?, cpu_of_tree(postgres)?);
     let deliveries = latencies.len();
@@ -76,6 +87,10 @@ async fn main() -> anyhow::Result<()> {
         "CPU per delivery: server {:.4} ms, Postgres {:.4} ms",
         per(after.0 - before.0),
         per(after.1 - before.1)
+    );
+    println!(
+        "memory of the server: {} MiB",
+        resident_bytes(process)? >> 20
     );
     Ok(())
 }

@@ -7,6 +7,9 @@ use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// Longest time that clients may take over what they are waited for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Largest response that a scenario reads.
 const MAX_RESPONSE: usize = 64 << 20;
 
@@ -43,13 +46,29 @@ impl Connection {
         token: &str,
         body: &str,
     ) -> anyhow::Result<(u16, &[u8])> {
+        self.send(method, path, token, body).await?;
+        self.receive().await
+    }
+
+    /// Sends a request.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &str,
+    ) -> anyhow::Result<()> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.host,
             body.len()
         );
-        self.stream.write_all(request.as_bytes()).await?;
+        Ok(self.stream.write_all(request.as_bytes()).await?)
+    }
+
+    /// Reads the whole answer to it: the status and the body.
+    pub async fn receive(&mut self) -> anyhow::Result<(u16, &[u8])> {
         self.buffer.clear();
         let (head_end, status, length) = loop {
             self.more().await?;
@@ -103,6 +122,14 @@ pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
         .map(|field| field.parse::<u64>().unwrap_or(0))
         .sum();
     Ok(Duration::from_millis(ticks * 10))
+}
+
+/// Bytes of memory that a process has in use (resident).
+pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kibibytes.context("a size")?.trim().parse::<u64>()? * 1024)
 }
 
 /// CPU time of a process and all its children.
