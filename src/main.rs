@@ -11,6 +11,12 @@ mod server;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// A request is some hundred small allocations, which threads free for each other.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }
