@@ -60,13 +60,18 @@ impl Target {
     }
 
     fn describe(&self, notice: &mut Value, pusher: &DuePusher, queued: &Queued, pdu: &Pdu) {
+        // The name that the first gateways know, and some still read.
+        notice["id"] = json!(queued.event_id);
         notice["type"] = json!(pdu.event_type());
         notice["sender"] = json!(pdu.sender());
         notice["content"] = serde_json::from_str(pdu.content_json()).unwrap_or_default();
+        let alias = text_in(queued.alias.as_deref(), "alias");
+        // A room without a name is called by its alias ("Calculating the display name for a room").
+        let name = text_in(queued.name.as_deref(), "name").or_else(|| alias.clone());
         let texts = [
             ("sender_display_name", queued.sender_name.clone()),
-            ("room_name", text_in(queued.name.as_deref(), "name")),
-            ("room_alias", text_in(queued.alias.as_deref(), "alias")),
+            ("room_name", name),
+            ("room_alias", alias),
         ];
         for (key, text) in texts {
             if let Some(text) = text {
@@ -75,6 +80,7 @@ impl Target {
         }
         if pdu.event_type() == "m.room.member" {
             notice["user_is_target"] = json!(pdu.state_key() == Some(&pusher.key.user));
+            notice["membership"] = notice["content"]["membership"].clone();
         }
     }
 

@@ -57,7 +57,7 @@ fn everything_is_told_of_an_event() {
     assert_eq!(
         target.about(&pusher, &queued, 2).unwrap(),
         json!({"notification": {
-            "event_id": "$event", "room_id": "!room:hs.test", "type": "m.room.message",
+            "event_id": "$event", "id": "$event", "room_id": "!room:hs.test", "type": "m.room.message",
             "sender": "@bob:hs.test", "sender_display_name": "Bob", "room_name": "Room",
             "prio": "high", "content": content, "counts": {"unread": 2},
             "devices": [{
@@ -102,13 +102,30 @@ fn invites_and_encrypted_events_say_what_they_are() {
             invite.clone(),
             &json!(["notify"]),
         );
-        target.about(&pusher, &queued, 1).unwrap()["notification"]["user_is_target"].clone()
+        let notice = target.about(&pusher, &queued, 1).unwrap();
+        assert_eq!(notice["notification"]["membership"], "invite");
+        notice["notification"]["user_is_target"].clone()
     };
     assert_eq!(about("@alice:hs.test"), json!(true));
     assert_eq!(about("@carol:hs.test"), json!(false));
     let encrypted = queued("m.room.encrypted", None, json!({}), &json!(["notify"]));
     let notice = target.about(&pusher, &encrypted, 1).unwrap();
     assert_eq!(notice["notification"]["prio"], "high");
+}
+
+#[test]
+fn a_room_without_a_name_is_called_by_its_alias() {
+    let pusher = pusher(None);
+    let target = Target::read(&pusher).unwrap();
+    let mut queued = queued("m.room.message", None, json!({}), &json!(["notify"]));
+    let alias = json!({"content": {"alias": "#here:hs.test"}}).to_string();
+    queued.alias = Some(alias);
+    let named = target.about(&pusher, &queued, 1).unwrap();
+    assert_eq!(named["notification"]["room_name"], "Room");
+    queued.name = None;
+    let called = target.about(&pusher, &queued, 1).unwrap();
+    assert_eq!(called["notification"]["room_name"], "#here:hs.test");
+    assert_eq!(called["notification"]["room_alias"], "#here:hs.test");
 }
 
 #[test]
