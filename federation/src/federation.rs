@@ -8,8 +8,8 @@ use causeway_events::ServerKey;
 use causeway_media::Media;
 use causeway_outbound::AddressPolicy;
 use causeway_rooms::Rooms;
-use causeway_rooms::read::Reader;
-use causeway_store::{Clock, Store, StoreError};
+use causeway_rooms::read::Reader as RoomReader;
+use causeway_store::{Clock, Log, Store, StoreError};
 use causeway_users::Users;
 use http::HeaderValue;
 use ruma::OwnedServerName;
@@ -17,6 +17,7 @@ use ruma::OwnedServerName;
 use crate::Ephemera;
 use crate::keys::KeyRing;
 use crate::links::{LinkSettings, Links, NameError, Ports, SystemNames, TrustError};
+use crate::outbox::{Outbox, Reader};
 use crate::receive::Counter;
 
 /// What an operator decides about links to other servers.
@@ -50,7 +51,7 @@ pub struct Federation {
     links: Links,
     ring: KeyRing,
     rooms: Rooms,
-    reader: Reader,
+    reader: RoomReader,
     users: Users,
     media: Media,
     clock: Clock,
@@ -65,7 +66,7 @@ pub struct Neighbours {
     /// Rooms.
     pub rooms: Rooms,
     /// Reading of rooms.
-    pub reader: Reader,
+    pub reader: RoomReader,
     /// Users.
     pub users: Users,
     /// Files.
@@ -120,6 +121,22 @@ impl Federation {
     /// Signed requests to other servers.
     pub fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// The outbox, with the reader of the log behind it, which is to be run.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn outbox(
+        &self,
+        store: Store,
+        clock: Clock,
+        log: &Log,
+    ) -> Result<(Outbox, Reader), StoreError> {
+        let (outbox, reader) = Outbox::open(self.links.clone(), store, clock, log).await?;
+        let told = outbox.clone();
+        self.ring.listen(move |server| told.heard_from(server));
+        Ok((outbox, reader))
     }
 
     /// Keys of servers.

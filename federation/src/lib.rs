@@ -18,6 +18,7 @@ pub mod join;
 pub mod keys;
 pub mod links;
 mod origin;
+pub mod outbox;
 mod parameters;
 mod receive;
 pub mod router;

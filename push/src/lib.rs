@@ -16,7 +16,6 @@
 mod gateway;
 mod judge;
 mod memory;
-mod news;
 pub mod notifications;
 mod queue;
 mod reader;

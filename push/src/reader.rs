@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_outbound::Outbound;
-use causeway_store::log::Log;
+use causeway_store::log::{Log, News};
 use causeway_store::push::{self as store, Batch, Board, Item, Written};
 use causeway_store::{Clock, Position, Store, StoreError};
 use ruma::OwnedServerName;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway::{self, Courier};
 use crate::memory::Memory;
-use crate::news::News;
+
 use crate::rules::{self, Defaults};
 use crate::work::{self, Work};
 

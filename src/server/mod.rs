@@ -15,6 +15,7 @@ pub mod health;
 pub mod logging;
 pub mod metrics;
 pub mod parts;
+mod post;
 pub mod proxies;
 pub mod rate_limit;
 pub mod record;

@@ -25,6 +25,7 @@ use super::entrance::Entrance;
 use super::ephemera::Moment;
 use super::gate::{self, Manner};
 use super::metrics::{self, Figures};
+use super::post::Post;
 use super::state::{AppParts, AppState};
 use crate::config::{self, Settings};
 
@@ -44,6 +45,7 @@ pub struct Parts {
     pub state: AppState,
     background: JoinSet<()>,
     bell: Bell,
+    post: Option<Post>,
 }
 
 /// Opens all parts.
@@ -88,6 +90,7 @@ pub async fn open(
     };
     let federation = letter_box(settings, store, &clock, key, neighbours).await?;
     let indexer = indexer(settings, store, &log).await?;
+    let post = Post::start(federation.as_ref(), store, &clock, &log).await?;
     let figures = figures.map(|handle| Figures {
         handle,
         bearer_token: settings.metrics.bearer_token.clone(),
@@ -118,6 +121,7 @@ pub async fn open(
         background,
         state,
         bell,
+        post,
     })
 }
 
@@ -271,6 +275,7 @@ fn user_settings(settings: &Settings) -> UsersSettings {
         access_token_lifetime_ms: login.access_token_lifetime_ms,
         uia_session_lifetime_ms: login.uia_session_lifetime_ms,
         push_encrypted_events: settings.push.encrypted_events,
+        federates: settings.federation.enabled,
         push_plain_http: settings.push.plain_http,
         min_password_length: password.min_length,
         hash_cost: if password.cheap_hash_for_tests {
@@ -300,6 +305,9 @@ impl Parts {
     pub async fn close(mut self) {
         self.background.shutdown().await;
         self.bell.close().await;
+        if let Some(post) = self.post {
+            post.close().await;
+        }
         if let Err(error) = self.state.users.flush_seen().await {
             tracing::warn!(%error, "the last sights of devices were not written");
         }

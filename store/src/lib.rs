@@ -13,6 +13,7 @@ pub mod log;
 pub mod media;
 pub mod meter;
 mod nids;
+pub mod outbox;
 mod pool;
 pub mod push;
 pub mod rooms;

@@ -95,6 +95,11 @@ impl Users {
         &self.0.settings.server_name
     }
 
+    /// Whether this server speaks to others.
+    pub(crate) fn speaks_to_others(&self) -> bool {
+        self.settings().federates
+    }
+
     /// Whether a user id belongs to this server. It need not have an account.
     pub fn is_local(&self, user_id: &UserId) -> bool {
         user_id.server_name() == self.server_name()

@@ -28,6 +28,8 @@ pub struct UsersSettings {
     pub hash_cost: HashCost,
     /// Whether the default push rules push all encrypted events (MSC4028).
     pub push_encrypted_events: bool,
+    /// Whether this server speaks to others.
+    pub federates: bool,
     /// Whether push gateways may be reached by plain `http`, too.
     pub push_plain_http: bool,
 }
@@ -83,6 +85,7 @@ impl UsersSettings {
             min_password_length: 1,
             hash_cost: HashCost::CHEAPEST,
             push_encrypted_events: false,
+            federates: false,
             push_plain_http: false,
         }
     }

@@ -45,8 +45,8 @@ pub enum Recipient {
 pub type Messages = BTreeMap<OwnedUserId, BTreeMap<Recipient, Box<RawValue>>>;
 
 impl Users {
-    /// Sends messages to devices of this server. Those to devices that do not exist are dropped,
-    /// as are all where the device has sent the same transaction before.
+    /// Sends messages to devices. Those to devices of this server that do not exist are dropped, as
+    /// are all where the device has sent the same transaction before.
     ///
     /// # Errors
     /// [`ToDeviceError`] says why not; then none was sent.
@@ -71,7 +71,9 @@ impl Users {
         if store::was_sent(self.store(), user, device, txn_id).await? {
             return Ok(());
         }
-        let messages = self.address(&session.user_id, event_type, messages).await?;
+        let sender = &session.user_id;
+        let outgoing = self.outgoing(sender, event_type, messages);
+        let messages = self.address(sender, event_type, messages).await?;
         let transaction = Some(ToDeviceTransaction {
             user: session.user_id.clone(),
             device: session.device_id.clone(),
@@ -81,6 +83,7 @@ impl Users {
         let batch = ToDeviceBatch {
             transaction,
             messages,
+            outgoing,
         };
         match self.log().append(Change::ToDevice(batch)).await {
             Ok(_) => Ok(()),
@@ -92,6 +95,24 @@ impl Users {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Those to devices of other servers, whose devices we need not know.
+    fn outgoing(&self, sender: &UserId, event_type: &str, messages: &Messages) -> Vec<ToDevice> {
+        if !self.speaks_to_others() {
+            return Vec::new();
+        }
+        let remote = messages.iter().filter(|(user, _)| !self.is_local(user));
+        let each = remote.flat_map(|(user, contents)| contents.iter().map(move |it| (user, it)));
+        each.map(|(user, (recipient, content))| ToDevice {
+            user: user.clone(),
+            device: match recipient {
+                Recipient::AllDevices => "*".into(),
+                Recipient::Device(device) => device.clone(),
+            },
+            message: message(sender, event_type, content),
+        })
+        .collect()
     }
 
     /// The messages, for each device that they reach.
@@ -111,12 +132,7 @@ impl Users {
         for (user, contents) in messages {
             let existing = devices.get(user.as_str()).map_or(&[][..], Vec::as_slice);
             for (recipient, content) in contents {
-                let message = json!({
-                    "type": event_type,
-                    "sender": sender,
-                    "content": content,
-                })
-                .to_string();
+                let message = message(sender, event_type, content);
                 let reached = existing.iter().filter(|device| match recipient {
                     Recipient::AllDevices => true,
                     Recipient::Device(id) => id.as_str() == device.as_str(),
@@ -130,4 +146,13 @@ impl Users {
         }
         Ok(addressed)
     }
+}
+
+fn message(sender: &UserId, event_type: &str, content: &RawValue) -> String {
+    json!({
+        "type": event_type,
+        "sender": sender,
+        "content": content,
+    })
+    .to_string()
 }

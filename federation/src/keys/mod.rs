@@ -20,7 +20,7 @@ mod own;
 mod patience;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use causeway_events::{KeyError, ServerKey};
 use causeway_store::server_keys as table;
@@ -61,7 +61,12 @@ struct Inner {
     cache: KeyCache,
     fetcher: Fetcher,
     workers: Workers,
+    /// Who else wants to know that a server has spoken.
+    ear: OnceLock<Ear>,
 }
+
+/// Is told which server has spoken.
+type Ear = Box<dyn Fn(&ServerName) + Send + Sync>;
 
 impl KeyRing {
     /// Opens the ring with the key that this server signs with. `notaries` are asked for keys of
@@ -85,6 +90,7 @@ impl KeyRing {
             cache: KeyCache::new(),
             fetcher,
             workers: Workers::new(),
+            ear: OnceLock::new(),
         })))
     }
 
@@ -150,6 +156,14 @@ impl KeyRing {
     /// Something signed came from a server: if it did not answer before, it is worth asking again.
     pub fn heard_from(&self, server: &ServerName) {
         self.0.fetcher.forgive(server);
+        if let Some(ear) = self.0.ear.get() {
+            ear(server);
+        }
+    }
+
+    /// Has `ear` told of each server that speaks with a valid signature. Only the first one is.
+    pub(crate) fn listen(&self, ear: impl Fn(&ServerName) + Send + Sync + 'static) {
+        let _ = self.0.ear.set(Box::new(ear));
     }
 
     /// What is known without asking anybody outside. One query at most.

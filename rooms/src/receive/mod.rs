@@ -139,6 +139,17 @@ impl Rooms {
         room: &RoomId,
         pdus: Vec<Pdu>,
     ) -> Result<Vec<(OwnedEventId, Outcome)>, ReceiveError> {
+        self.receive_and_tell(room, pdus, false).await
+    }
+
+    /// As [`Self::receive`]; with `relays` they come in through this server, which is the one to
+    /// tell the other servers of the room.
+    pub(crate) async fn receive_and_tell(
+        &self,
+        room: &RoomId,
+        pdus: Vec<Pdu>,
+        relays: bool,
+    ) -> Result<Vec<(OwnedEventId, Outcome)>, ReceiveError> {
         if pdus.len() > MAX_RECEIVED {
             return Err(ReceiveError::TooMany);
         }
@@ -150,7 +161,9 @@ impl Rooms {
         while outcomes.len() < pdus.len() {
             let turn = warm.receiving.lock().await;
             let gate = warm.close_gate(attempts).await;
-            let written = self.receive_batch(room, &pdus[outcomes.len()..]).await?;
+            let written = self
+                .receive_batch(room, &pdus[outcomes.len()..], relays)
+                .await?;
             drop(gate);
             match written {
                 Written::Done(done) => {
@@ -173,12 +186,18 @@ impl Rooms {
     }
 
     /// Weighs events until the batch is full, and writes it.
-    async fn receive_batch(&self, room: &RoomId, pdus: &[Pdu]) -> Result<Written, ReceiveError> {
+    async fn receive_batch(
+        &self,
+        room: &RoomId,
+        pdus: &[Pdu],
+        relays: bool,
+    ) -> Result<Written, ReceiveError> {
         let parts = self.parts();
         let head = parts.heads.head(room).await?;
         // What others of this process have put into the queue must be in the tables.
         parts.log.settled().await.map_err(ReceiveError::Append)?;
         let mut weigher = Weigher::new(parts, head);
+        weigher.relays = relays;
         weigher.prefetch(pdus).await?;
         let mut outcomes = Vec::new();
         for pdu in pdus {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causeway_events::auth_index::Indexed;
 use causeway_events::redact::redact;
 use causeway_events::{Pdu, Reference};
-use causeway_store::log::{EventRecord, REDACTED, REJECTED, Replaced};
+use causeway_store::log::{EventRecord, REDACTED, REJECTED, RELAYED, Replaced};
 use causeway_store::{EventNid, KeyNid, StateRef, StoreError};
 use ruma::EventId;
 
@@ -36,6 +36,9 @@ impl Weigher<'_> {
         let mut record = self.record(&node, before, known.is_some()).await?;
         self.note_missing(&record);
         if is_accepted {
+            if self.relays {
+                record.flags |= RELAYED;
+            }
             record.relation = record::relation(&record.pdu);
             record.redacts = self.redact(&record);
             self.advance(&mut record, &node, before).await?;

@@ -38,6 +38,8 @@ pub(super) struct Weigher<'a> {
     pub(super) wanted: HashSet<String>,
     /// Changes of the current state so far.
     pub(super) changes: usize,
+    /// Whether the events come in through this server, which tells the others of them.
+    pub(super) relays: bool,
 }
 
 /// Whether the database can keep what it keeps of an event besides its JSON: text without zeros.
@@ -91,6 +93,7 @@ impl<'a> Weigher<'a> {
             redactions: HashMap::new(),
             wanted: HashSet::new(),
             changes: 0,
+            relays: false,
         }
     }
 

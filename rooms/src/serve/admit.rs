@@ -54,7 +54,9 @@ impl Rooms {
             ));
         }
         let event = self.sign_if_authoriser(&asked.event)?;
-        let mut outcomes = self.receive(room, vec![event.clone()]).await?;
+        let mut outcomes = self
+            .receive_and_tell(room, vec![event.clone()], true)
+            .await?;
         match outcomes.pop().map(|(_, outcome)| outcome) {
             Some(Outcome::Accepted | Outcome::Known) => {}
             Some(Outcome::Missing(ids)) => return Err(ServeError::Missing(ids)),

@@ -43,7 +43,7 @@ impl Change {
         match self {
             Self::Room(batch) => batch.events.len(),
             Self::Receipts(receipts) => receipts.len(),
-            Self::ToDevice(batch) => batch.messages.len(),
+            Self::ToDevice(batch) => batch.messages.len() + batch.outgoing.len(),
             Self::Keys(change) => change.entries(),
             Self::OneTimeKeys(devices) => devices.len(),
             Self::DevicesGone { .. } => 2,
@@ -127,6 +127,10 @@ pub const REDACTED: i16 = 8;
 /// The event is here to authorise others, or to tell of a membership in a room that is not here: it
 /// has no state, and nothing can follow on it.
 pub const OUTLIER: i16 = 16;
+
+/// The membership of another server's user that came in through this server, which tells the other
+/// servers of the room.
+pub const RELAYED: i16 = 32;
 
 /// An event that readers are not told of: rejected, or refused by the current state.
 pub const HIDDEN: i16 = REJECTED | SOFT_FAILED;
@@ -401,6 +405,8 @@ pub struct ToDeviceBatch {
     pub transaction: Option<ToDeviceTransaction>,
     /// At most one for each device. Those to devices that are gone are dropped.
     pub messages: Vec<ToDevice>,
+    /// Those to devices of other servers.
+    pub outgoing: Vec<ToDevice>,
 }
 
 /// A row of `to_device_txns`.

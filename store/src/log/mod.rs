@@ -10,6 +10,7 @@ mod change;
 mod committer;
 mod entry;
 mod key_change;
+mod news;
 mod trim;
 mod write_graph;
 mod write_keys;
@@ -27,13 +28,14 @@ use tokio::task::JoinHandle;
 pub use self::change::{
     AccountData, ChainPlace, Change, CurrentEntry, EventRecord, HIDDEN, HeadRow, MemberChange,
     Membership, NewLine, NewRoom, OUTLIER, PARTIAL_STATE, ProfileField, REDACTED, REJECTED,
-    Receipt, RedactedEvent, Relation, Replaced, Resolved, RoomBatch, SOFT_FAILED, SentBy,
+    RELAYED, Receipt, RedactedEvent, Relation, Replaced, Resolved, RoomBatch, SOFT_FAILED, SentBy,
     StateStep, ToDevice, ToDeviceBatch, ToDeviceTransaction,
 };
 pub use self::entry::{Entry, LogEntry};
 pub use self::key_change::{
     CrossSigningKey, DehydratedDevice, KeyChange, KeySignature, PreKey, SignedKey, Usage, Which,
 };
+pub use self::news::News;
 pub use self::trim::trim;
 pub(crate) use self::write_keys::Columns;
 pub(crate) use self::write_room::array_text;

@@ -17,6 +17,7 @@ struct Kinds<'a> {
     receipts: Vec<(i64, &'a Receipt)>,
     account_data: Vec<(i64, &'a AccountData)>,
     to_device: Vec<(i64, &'a ToDevice)>,
+    outgoing: Vec<(i64, &'a ToDevice)>,
     transactions: Vec<&'a ToDeviceTransaction>,
     device_lists: Vec<(i64, &'a str)>,
     gone: Vec<(&'a str, &'a Which)>,
@@ -55,6 +56,7 @@ pub(super) async fn all(
     }
     transactions(connection, &kinds.transactions).await?;
     to_device(connection, &kinds.to_device).await?;
+    outgoing(connection, &kinds.outgoing).await?;
     device_lists(connection, &kinds.device_lists).await?;
     profiles(connection, &kinds.profiles).await?;
     Ok(Position(head - count))
@@ -97,6 +99,11 @@ impl<'a> Kinds<'a> {
                 for message in &batch.messages {
                     *position += 1;
                     self.to_device.push((*position, message));
+                    self.log.push((*position, 4, None, message.user.as_str()));
+                }
+                for message in &batch.outgoing {
+                    *position += 1;
+                    self.outgoing.push((*position, message));
                     self.log.push((*position, 4, None, message.user.as_str()));
                 }
             }
@@ -179,6 +186,7 @@ pub(super) fn push_entries(entries: &mut Vec<LogEntry>, change: &Change, positio
             batch
                 .messages
                 .iter()
+                .chain(&batch.outgoing)
                 .for_each(|message| push(Entry::ToDevice(Arc::new(message.clone()))));
         }
         Change::DeviceList(user) => push(Entry::DeviceList(user.clone())),
@@ -326,6 +334,31 @@ async fn to_device(
             .iter()
             .map(|row| row.1.message.as_str())
             .collect::<Vec<_>>() as _,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Messages that wait for another server.
+async fn outgoing(
+    connection: &mut PgConnection,
+    rows: &[(i64, &ToDevice)],
+) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows = || rows.iter();
+    sqlx::query!(
+        "INSERT INTO to_device_out (server, position, user_id, device_id, message)
+         SELECT * FROM UNNEST($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[])",
+        &rows()
+            .map(|row| row.1.user.server_name().as_str())
+            .collect::<Vec<_>>() as _,
+        &rows().map(|row| row.0).collect::<Vec<_>>(),
+        &rows().map(|row| row.1.user.as_str()).collect::<Vec<_>>() as _,
+        &rows().map(|row| row.1.device.as_str()).collect::<Vec<_>>() as _,
+        &rows().map(|row| row.1.message.as_str()).collect::<Vec<_>>() as _,
     )
     .execute(connection)
     .await?;

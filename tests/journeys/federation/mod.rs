@@ -1,6 +1,7 @@
 //! Servers that speak with each other, over TLS on this machine.
 
 mod keys;
+mod outbox;
 mod questions;
 mod requests;
 mod rooms;

@@ -2,21 +2,22 @@
 
 use std::collections::VecDeque;
 
-use causeway_store::Position;
-use causeway_store::log::{Committed, LogEntry};
+use super::{Committed, LogEntry};
+use crate::Position;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
 /// The log's tail, as far as it was not taken yet. What waits is bounded by the tail itself, and by
 /// what is asked for at once.
 #[derive(Debug)]
-pub(crate) struct News {
+pub struct News {
     tail: Receiver<Committed>,
     waiting: VecDeque<LogEntry>,
 }
 
 impl News {
-    pub(crate) fn of(tail: Receiver<Committed>) -> Self {
+    /// What comes by on this tail of the log from now on.
+    pub fn of(tail: Receiver<Committed>) -> Self {
         Self {
             tail,
             waiting: VecDeque::new(),
@@ -26,7 +27,7 @@ impl News {
     /// The entries right after `cursor`, without a gap, up to `limit`. None where the tail does not
     /// have the next one: because there is none, because another process wrote it, or because it
     /// was written too long ago.
-    pub(crate) fn after(&mut self, cursor: Position, limit: usize) -> Vec<LogEntry> {
+    pub fn after(&mut self, cursor: Position, limit: usize) -> Vec<LogEntry> {
         self.forget(cursor);
         while self.waiting.len() < limit {
             match self.tail.try_recv() {

@@ -1,5 +1,5 @@
-use causeway_store::Position;
-use causeway_store::log::{Committed, Entry, LogEntry};
+use crate::Position;
+use crate::log::{Committed, Entry, LogEntry};
 use ruma::user_id;
 use tokio::sync::broadcast;
 

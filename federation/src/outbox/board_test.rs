@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use causeway_store::RoomNid;
+use causeway_store::outbox::OutEvent;
+use ruma::{owned_server_name, server_name};
+
+use super::*;
+
+fn event() -> Item {
+    Item::Event(Arc::new(OutEvent {
+        room: RoomNid(1),
+        json: "{}".to_owned(),
+        let_go: None,
+    }))
+}
+
+fn post(board: &mut Board, position: i64) {
+    let to = vec![owned_server_name!("b.test")];
+    board.post(Position(position), vec![(Position(position), event(), to)]);
+}
+
+fn b() -> &'static ServerName {
+    server_name!("b.test")
+}
+
+fn turn(board: &mut Board, now_ms: u64) -> Task {
+    assert!(board.due(now_ms).iter().any(|(name, _)| name == b()));
+    assert!(board.take_turn(b()));
+    assert!(!board.take_turn(b()), "one courier at a time");
+    board.next(b(), VecDeque::len)
+}
+
+#[test]
+fn what_is_under_way_holds_the_cursor_back() {
+    let mut board = Board::new(Position(10), Vec::new());
+    post(&mut board, 11);
+    post(&mut board, 12);
+    assert_eq!(board.floor(), Position(10));
+    let Task::Send(items) = turn(&mut board, 0) else {
+        panic!("something is to be sent");
+    };
+    assert_eq!(items.len(), 2);
+    post(&mut board, 13);
+    assert_eq!(board.floor(), Position(10));
+    board.succeed(b(), 0, None);
+    assert_eq!(board.floor(), Position(12));
+    assert!(matches!(board.next(b(), VecDeque::len), Task::Send(items) if items.len() == 1));
+    board.succeed(b(), 0, None);
+    assert!(matches!(board.next(b(), VecDeque::len), Task::Done));
+    assert_eq!(board.floor(), Position(13));
+    assert!(
+        board.standings().is_empty(),
+        "who lacks nothing is forgotten"
+    );
+}
+
+#[test]
+fn who_fails_is_behind_and_delays_nobody() {
+    let mut board = Board::new(Position(10), Vec::new());
+    post(&mut board, 11);
+    turn(&mut board, 0);
+    board.fail(b(), 1_000, None, "gone".to_owned());
+    assert_eq!(board.floor(), Position(10), "until the row is written");
+    let rows = board.unwritten();
+    assert_eq!(rows[0].behind_from, Some(Position(10)));
+    board.written(&rows[0]);
+    assert_eq!(board.floor(), Position(11));
+    post(&mut board, 12);
+    assert_eq!(
+        board.standings()[0].queued,
+        0,
+        "what comes is looked up later"
+    );
+    assert!(board.due(1_001).is_empty(), "it is left alone for a while");
+    assert!(board.hurry(b()));
+    let Task::CatchUp(from, to) = turn(&mut board, 1_002) else {
+        panic!("it has missed something");
+    };
+    assert_eq!((from, to), (Position(10), Position(12)));
+    post(&mut board, 13);
+    board.succeed(b(), 1_003, Some(to));
+    assert!(
+        matches!(board.next(b(), VecDeque::len), Task::CatchUp(from, _) if from == Position(12)),
+        "something came in meanwhile"
+    );
+    board.succeed(b(), 1_004, Some(Position(13)));
+    post(&mut board, 14);
+    assert!(matches!(board.next(b(), VecDeque::len), Task::Send(items) if items.len() == 1));
+}
+
+#[test]
+fn pauses_become_longer_and_end_somewhere() {
+    let mut board = Board::new(Position(10), Vec::new());
+    post(&mut board, 11);
+    turn(&mut board, 0);
+    let mut pauses = Vec::new();
+    for _ in 0..40 {
+        board.fail(b(), 0, None, String::new());
+        pauses.push(board.standings()[0].next_try_ms);
+    }
+    assert!(pauses.is_sorted());
+    assert!(pauses[0] >= FIRST_PAUSE_MS && pauses[0] < 2 * FIRST_PAUSE_MS);
+    assert!(pauses[39] >= LONGEST_PAUSE_MS && pauses[39] < 2 * LONGEST_PAUSE_MS);
+    board.fail(b(), 0, Some(u64::MAX), String::new());
+    assert_eq!(board.standings()[0].next_try_ms, u64::MAX);
+}
+
+#[test]
+fn a_slow_server_has_no_endless_queue() {
+    let mut board = Board::new(Position(0), Vec::new());
+    for position in 1..=2 * MAX_QUEUE as i64 {
+        post(&mut board, position);
+    }
+    let standing = &board.standings()[0];
+    assert_eq!(standing.queued, 0);
+    assert_eq!(standing.behind_from, Some(Position(0)));
+}
