@@ -93,9 +93,11 @@ impl Indexer {
         let position;
         (self.position, position) = load_positions(&self.store).await?;
         if self.position < position {
+            let before = self.position;
             self.follow().await?;
             self.show(position);
-            return Ok(true);
+            // Without entries there is nothing to follow, whatever the log's position.
+            return Ok(self.position > before);
         }
         self.show(position);
         if self.has_old {
