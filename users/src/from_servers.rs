@@ -49,6 +49,7 @@ impl Users {
         }
         let batch = ToDeviceBatch {
             messages: self.address(&sender, &event_type, &messages).await?,
+            outgoing: Vec::new(),
             transaction: Some(ToDeviceTransaction {
                 user: sender.clone(),
                 device: device.into(),

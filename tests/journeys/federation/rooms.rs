@@ -7,14 +7,14 @@ use causeway_testkit::{Authority, ServerOptions, TestClient, TestServer, v3};
 use serde_json::{Value, json};
 
 /// Two servers under test that trust the same authority.
-async fn two() -> (TestServer, TestServer) {
+pub(super) async fn two() -> (TestServer, TestServer) {
     let authority = Authority::new();
     let start = || TestServer::start_with(ServerOptions::default().federating(&authority));
     (start().await, start().await)
 }
 
 /// Waits until somebody is what they should be in a room, as `who` sees it.
-async fn becomes(who: &TestClient, room: &str, user: &str, membership: &str) {
+pub(super) async fn becomes(who: &TestClient, room: &str, user: &str, membership: &str) {
     for _ in 0..100 {
         let member = who.membership(room, user).reply().await;
         if member.json()["membership"] == membership {

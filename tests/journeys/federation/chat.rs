@@ -1,0 +1,99 @@
+//! People of two and three servers in one room.
+
+use causeway_testkit::follower::Follower;
+use causeway_testkit::reader::{ephemeral, of_type};
+use causeway_testkit::{Authority, ServerOptions, TestClient, TestServer, v3};
+use serde_json::json;
+
+use super::rooms::{becomes, two};
+
+/// Follows a room until it has shown these events, which must come in this order, each once.
+async fn sees(follower: &mut Follower, events: &[String]) {
+    let shown = |follower: &Follower| {
+        let order = follower.order().iter();
+        let ours: Vec<String> = order.filter(|id| events.contains(id)).cloned().collect();
+        ours
+    };
+    for _ in 0..200 {
+        if shown(follower).len() >= events.len() {
+            break;
+        }
+        follower.round(500).await;
+    }
+    assert_eq!(shown(follower), events);
+}
+
+async fn say(who: &TestClient, room: &str, count: usize) -> Vec<String> {
+    who.say_many(room, count).await
+}
+
+#[tokio::test]
+async fn messages_of_both_sides_arrive_once_and_in_order() {
+    let (here, there) = two().await;
+    let alice = here.user("alice").await;
+    let bob = there.user("bob").await;
+    let room = alice.create_room(json!({"preset": "private_chat"})).await;
+    alice.invite(&room, bob.id()).await;
+    bob.join(&room).await;
+    becomes(&alice, &room, bob.id(), "join").await;
+    let mut alices = Follower::new(alice.caught_up().await, &room);
+    let mut bobs = Follower::new(bob.caught_up().await, &room);
+    let (hers, his) = tokio::join!(say(&alice, &room, 40), say(&bob, &room, 40));
+    sees(&mut bobs, &hers).await;
+    sees(&mut alices, &his).await;
+
+    let last = his.last().expect("a message");
+    let mut reader = bob.caught_up().await;
+    alice
+        .post(v3(&["rooms", &room, "receipt", "m.read", last]), json!({}))
+        .await;
+    let read = |sync: &serde_json::Value| {
+        of_type(ephemeral(sync, &room), "m.receipt")
+            .is_some_and(|it| !it["content"][last]["m.read"][alice.id()].is_null())
+    };
+    reader.until("the receipt", read).await;
+
+    alice.kick(&room, bob.id()).await;
+    becomes(&bob, &room, bob.id(), "leave").await;
+}
+
+#[tokio::test]
+async fn what_was_said_while_a_server_was_away_arrives_there() {
+    let (here, mut there) = two().await;
+    let alice = here.user("alice").await;
+    let bob = there.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.post(
+        format!("{}?via={}", v3(&["join", &room]), here.name()),
+        json!({}),
+    )
+    .await;
+    becomes(&alice, &room, bob.id(), "join").await;
+    let mut bobs = Follower::new(bob.caught_up().await, &room);
+    there.kill().await;
+    let missed = say(&alice, &room, 30).await;
+    there.restart().await;
+    // Whatever it says makes it heard.
+    bob.say(&room, "I am back").await;
+    let more = say(&alice, &room, 3).await;
+    sees(&mut bobs, &[missed, more].concat()).await;
+}
+
+#[tokio::test]
+async fn who_comes_through_one_server_is_known_to_the_others() {
+    let authority = Authority::new();
+    let start = || TestServer::start_with(ServerOptions::default().federating(&authority));
+    let (here, there, yonder) = tokio::join!(start(), start(), start());
+    let alice = here.user("alice").await;
+    let bob = there.user("bob").await;
+    let carol = yonder.user("carol").await;
+    let room = alice.create_public_room().await;
+    let via = format!("{}?via={}", v3(&["join", &room]), here.name());
+    bob.post(&via, json!({})).await;
+    becomes(&alice, &room, bob.id(), "join").await;
+    carol.post(&via, json!({})).await;
+    becomes(&bob, &room, carol.id(), "join").await;
+    let mut bobs = Follower::new(bob.caught_up().await, &room);
+    let said = say(&carol, &room, 5).await;
+    sees(&mut bobs, &said).await;
+}
