@@ -76,23 +76,26 @@ async fn main() -> anyhow::Result<()> {
         latencies.extend(member??);
     }
     let after = (cpu_of(process)?, cpu_of_tree(postgres)?);
-    let deliveries = latencies.len();
-    let per = |spent: Duration| spent.as_secs_f64() * 1000.0 / deliveries as f64;
-    let (median, p99) = quantiles(&mut latencies);
-    println!(
-        "{MEMBERS} members, {messages} messages, {deliveries} deliveries, each once and in order"
-    );
-    println!("delivery: median {}, 99 % {}", ms(median), ms(p99));
-    println!(
-        "CPU per delivery: server {:.4} ms, Postgres {:.4} ms",
-        per(after.0 - before.0),
-        per(after.1 - before.1)
-    );
+    println!("{MEMBERS} members, {messages} messages");
+    report(latencies, after.0 - before.0, after.1 - before.1);
     println!(
         "memory of the server: {} MiB",
         resident_bytes(process)? >> 20
     );
     Ok(())
+}
+
+fn report(mut latencies: Vec<Duration>, server: Duration, postgres: Duration) {
+    let deliveries = latencies.len();
+    let per = |spent: Duration| spent.as_secs_f64() * 1000.0 / deliveries as f64;
+    let (median, p99) = quantiles(&mut latencies);
+    println!("{deliveries} deliveries, each once and in order");
+    println!("delivery: median {}, 99 % {}", ms(median), ms(p99));
+    println!(
+        "CPU per delivery: server {:.4} ms, Postgres {:.4} ms",
+        per(server),
+        per(postgres)
+    );
 }
 
 /// Waits for all messages; fails if one is missing, comes twice, or out of order.

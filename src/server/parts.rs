@@ -63,19 +63,11 @@ pub async fn open(
     let key = signing_keys::load_or_create(store, &settings.server.name, &clock)
         .await
         .context("the signing key cannot be loaded")?;
-    let rooms = Rooms::new(
-        room_settings(settings)?,
-        store.clone(),
-        log.clone(),
-        clock.clone(),
-        key.clone(),
-    );
-    let users = Users::new(
-        store.clone(),
-        log.clone(),
-        clock.clone(),
-        user_settings(settings),
-    );
+    let shared = || (store.clone(), log.clone(), clock.clone());
+    let (cellar, diary, time) = shared();
+    let rooms = Rooms::new(room_settings(settings)?, cellar, diary, time, key.clone());
+    let (cellar, diary, time) = shared();
+    let users = Users::new(cellar, diary, time, user_settings(settings));
     let media = Media::open(store.clone(), clock.clone(), media_settings(settings)?)
         .await
         .context("the folder of media cannot be used")?;

@@ -247,6 +247,12 @@ impl Board {
         }
     }
 
+    /// How many servers failed the last time.
+    pub(super) fn failing(&self) -> usize {
+        let servers = self.servers.values();
+        servers.filter(|server| server.failures > 0).count()
+    }
+
     pub(super) fn standings(&self) -> Vec<Standing> {
         let standings = self.servers.iter().map(|(name, server)| Standing {
             server: name.clone(),

@@ -253,7 +253,13 @@ impl Reader {
             store::put_destination(&self.outbox.0.store, &destination).await?;
             self.outbox.0.board.lock().written(&destination);
         }
-        let floor = self.outbox.0.board.lock().floor();
+        let (floor, failing) = {
+            let board = self.outbox.0.board.lock();
+            (board.floor(), board.failing())
+        };
+        metrics::gauge!("causeway_federation_servers_failing").set(failing as f64);
+        metrics::gauge!("causeway_log_reader_position", "reader" => "federation")
+            .set(floor.0 as f64);
         if floor > self.saved {
             store::advance(&self.outbox.0.store, floor).await?;
             self.saved = floor;

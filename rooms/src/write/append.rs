@@ -74,12 +74,8 @@ impl Rooms {
         for attempt in 0..MAX_ATTEMPTS {
             let step = {
                 let _gate = warm.gate.read().await;
-                let permit = self
-                    .parts()
-                    .log
-                    .reserve()
-                    .await
-                    .map_err(WriteError::Append)?;
+                let permit = self.parts().log.reserve().await;
+                let permit = permit.map_err(WriteError::Append)?;
                 let mut slot = warm.slot.lock();
                 match &slot.head {
                     None => Step::Load,

@@ -55,18 +55,14 @@ WITH base AS (
          SELECT s.* FROM (
              (SELECT s.* FROM push_shared s
               WHERE s.room_nid = b.room_nid AND s.thread_id = 'main'
-                AND s.position > b.joined_at AND s.position < $2 AND s.position <= b.until
-                AND (NOT $3 OR s.highlight)
-                AND NOT EXISTS (SELECT 1 FROM push_actions a WHERE a.room_nid = s.room_nid AND a.user_id = $1
-                                                              AND a.position = s.position)
+                AND s.position > b.joined_at AND s.position < $2 AND s.position <= b.until AND (NOT $3 OR s.highlight)
+                AND NOT EXISTS (SELECT 1 FROM push_actions a WHERE a.room_nid = s.room_nid AND a.user_id = $1 AND a.position = s.position)
               ORDER BY s.position DESC LIMIT $4)
              UNION ALL
              (SELECT s.* FROM push_shared s
               WHERE s.room_nid = b.room_nid AND s.thread_id <> 'main'
-                AND s.position > b.joined_at AND s.position < $2 AND s.position <= b.until
-                AND (NOT $3 OR s.highlight)
-                AND NOT EXISTS (SELECT 1 FROM push_actions a WHERE a.room_nid = s.room_nid AND a.user_id = $1
-                                                              AND a.position = s.position)
+                AND s.position > b.joined_at AND s.position < $2 AND s.position <= b.until AND (NOT $3 OR s.highlight)
+                AND NOT EXISTS (SELECT 1 FROM push_actions a WHERE a.room_nid = s.room_nid AND a.user_id = $1 AND a.position = s.position)
               ORDER BY s.position DESC LIMIT $4)) s
          ORDER BY s.position DESC LIMIT $4) s
      ORDER BY s.position DESC LIMIT $4)
@@ -77,8 +73,7 @@ WITH base AS (
      ORDER BY a.position DESC LIMIT $4)
 )
 SELECT f.position AS "position!", r.room_id, r.version, e.event_id, e.json, e.origin_ts, f.actions AS "actions!",
-       f.position <= greatest(b.position, t.position, 0) AS "is_read!",
-       e.flags & 8 <> 0 AS "is_redacted!"
+       f.position <= greatest(b.position, t.position, 0) AS "is_read!", e.flags & 8 <> 0 AS "is_redacted!"
 FROM found f
 JOIN rooms r ON r.room_nid = f.room_nid
 JOIN events e ON e.room_nid = f.room_nid AND e.event_nid = f.event_nid
