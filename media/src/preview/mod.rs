@@ -122,6 +122,11 @@ impl Media {
 
     async fn look_at(self, url: Url, hash: Hash) -> Result<Arc<str>, PreviewError> {
         let previews = self.0.previews.as_ref().ok_or(PreviewError::Off)?;
+        // Somebody may have looked between this caller's search for it and now.
+        let now_ms = self.0.clock.now_ms();
+        if let Some(kept) = store::find(&self.0.store, &hash.0, now_ms).await? {
+            return Ok(kept.into());
+        }
         let card = self.card(&previews.settings, url).await?;
         let text = serde_json::Value::Object(card).to_string();
         let expires_at = self.0.clock.now_ms() + previews.settings.lifetime_ms;

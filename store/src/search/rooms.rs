@@ -109,7 +109,9 @@ WITH RECURSIVE chain(room_nid, line, upto, depth) AS (
     SELECT p.room_nid, p.line, p.step, 0 FROM UNNEST($2::bigint[], $3::int[], $4::int[]) AS p(room_nid, line, step)
     UNION ALL
     SELECT c.room_nid, l.parent_line, l.parent_step, c.depth + 1
-    FROM chain c JOIN state_lines l ON l.room_nid = c.room_nid AND l.line = c.line
+    FROM chain c
+    -- OFFSET keeps the planner from reading the whole table to join it
+    CROSS JOIN LATERAL (SELECT * FROM state_lines l WHERE l.room_nid = c.room_nid AND l.line = c.line OFFSET 0) l
     WHERE l.parent_line IS NOT NULL
 ), entries AS (
     SELECT DISTINCT ON (c.room_nid, s.key_nid) c.room_nid, s.key_nid, s.event_nid

@@ -133,7 +133,9 @@ WITH RECURSIVE chain(room_nid, line, upto, depth) AS (
     FROM UNNEST($1::bigint[], $2::int[], $3::int[]) AS w(room_nid, line, step)
     UNION ALL
     SELECT c.room_nid, l.parent_line, l.parent_step, c.depth + 1
-    FROM chain c JOIN state_lines l ON l.room_nid = c.room_nid AND l.line = c.line
+    FROM chain c
+    -- OFFSET keeps the planner from reading the whole table to join it
+    CROSS JOIN LATERAL (SELECT * FROM state_lines l WHERE l.room_nid = c.room_nid AND l.line = c.line OFFSET 0) l
     WHERE l.parent_line IS NOT NULL
 ), entries AS (
     SELECT DISTINCT ON (c.room_nid, s.key_nid) c.room_nid, s.event_nid

@@ -117,7 +117,9 @@ WITH RECURSIVE state AS (
     SELECT ord, room_nid, line, step, 0 FROM state
     UNION ALL
     SELECT c.ord, c.room_nid, l.parent_line, l.parent_step, c.depth + 1
-    FROM chain c JOIN state_lines l ON l.room_nid = c.room_nid AND l.line = c.line
+    FROM chain c
+    -- OFFSET keeps the planner from reading the whole table to join it
+    CROSS JOIN LATERAL (SELECT * FROM state_lines l WHERE l.room_nid = c.room_nid AND l.line = c.line OFFSET 0) l
     WHERE l.parent_line IS NOT NULL
 )
 SELECT w.ord AS "ord!", k.type AS "type!", k.state_key AS "state_key!", e.event_nid, e.json
