@@ -26,6 +26,3 @@ CREATE TABLE to_device_out (
 
 -- events.flags knows one more bit: 32, a membership of another server's user that came in through us,
 -- so that we tell the other servers of the room.
-
--- What a server has missed: the events of a room since a position that are ours to send.
-CREATE INDEX events_relayed ON events (room_nid, anchor) WHERE flags & 32 <> 0;

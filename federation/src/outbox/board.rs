@@ -13,25 +13,6 @@ const MAX_QUEUE: usize = 1_000;
 const FIRST_PAUSE_MS: u64 = 2_000;
 const LONGEST_PAUSE_MS: u64 = 6 * 3_600_000;
 
-/// How a server is, for operators.
-#[derive(Debug, Clone)]
-pub struct Standing {
-    /// Its name.
-    pub server: OwnedServerName,
-    /// Things that wait for it in memory.
-    pub queued: usize,
-    /// It has all up to here; `None` if it is not behind.
-    pub behind_from: Option<Position>,
-    /// Attempts in a row that failed.
-    pub failures: u32,
-    /// When it is tried again, in milliseconds since 1970.
-    pub next_try_ms: u64,
-    /// When it last took something since this process began.
-    pub last_success_ms: Option<u64>,
-    /// Why it failed.
-    pub reason: String,
-}
-
 #[derive(Default)]
 struct Server {
     queue: VecDeque<(Position, Item)>,
@@ -251,19 +232,6 @@ impl Board {
     pub(super) fn failing(&self) -> usize {
         let servers = self.servers.values();
         servers.filter(|server| server.failures > 0).count()
-    }
-
-    pub(super) fn standings(&self) -> Vec<Standing> {
-        let standings = self.servers.iter().map(|(name, server)| Standing {
-            server: name.clone(),
-            queued: server.queue.len(),
-            behind_from: server.behind_from,
-            failures: server.failures,
-            next_try_ms: server.next_try_ms,
-            last_success_ms: server.last_success_ms,
-            reason: server.reason.clone(),
-        });
-        standings.collect()
     }
 }
 

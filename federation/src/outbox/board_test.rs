@@ -48,10 +48,7 @@ fn what_is_under_way_holds_the_cursor_back() {
     board.succeed(b(), 0, None);
     assert!(matches!(board.next(b(), VecDeque::len), Task::Done));
     assert_eq!(board.floor(), Position(13));
-    assert!(
-        board.standings().is_empty(),
-        "who lacks nothing is forgotten"
-    );
+    assert!(board.servers.is_empty(), "who lacks nothing is forgotten");
 }
 
 #[test]
@@ -67,7 +64,7 @@ fn who_fails_is_behind_and_delays_nobody() {
     assert_eq!(board.floor(), Position(11));
     post(&mut board, 12);
     assert_eq!(
-        board.standings()[0].queued,
+        board.servers[b()].queue.len(),
         0,
         "what comes is looked up later"
     );
@@ -96,13 +93,13 @@ fn pauses_become_longer_and_end_somewhere() {
     let mut pauses = Vec::new();
     for _ in 0..40 {
         board.fail(b(), 0, None, String::new());
-        pauses.push(board.standings()[0].next_try_ms);
+        pauses.push(board.servers[b()].next_try_ms);
     }
     assert!(pauses.is_sorted());
     assert!(pauses[0] >= FIRST_PAUSE_MS && pauses[0] < 2 * FIRST_PAUSE_MS);
     assert!(pauses[39] >= LONGEST_PAUSE_MS && pauses[39] < 2 * LONGEST_PAUSE_MS);
     board.fail(b(), 0, Some(u64::MAX), String::new());
-    assert_eq!(board.standings()[0].next_try_ms, u64::MAX);
+    assert_eq!(board.servers[b()].next_try_ms, u64::MAX);
 }
 
 #[test]
@@ -111,7 +108,7 @@ fn a_slow_server_has_no_endless_queue() {
     for position in 1..=2 * MAX_QUEUE as i64 {
         post(&mut board, position);
     }
-    let standing = &board.standings()[0];
-    assert_eq!(standing.queued, 0);
-    assert_eq!(standing.behind_from, Some(Position(0)));
+    let server = &board.servers[b()];
+    assert_eq!(server.queue.len(), 0);
+    assert_eq!(server.behind_from, Some(Position(0)));
 }

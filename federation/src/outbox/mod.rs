@@ -33,7 +33,6 @@ use tokio_util::task::TaskTracker;
 
 use self::address::Addresses;
 use self::board::Board;
-pub use self::board::Standing;
 use crate::links::Links;
 
 /// Entries of the log that one step takes.
@@ -123,11 +122,6 @@ impl Outbox {
         if self.0.board.lock().hurry(server) {
             self.0.bell.notify_one();
         }
-    }
-
-    /// How the servers are that have something to get, or that failed.
-    pub fn standings(&self) -> Vec<Standing> {
-        self.0.board.lock().standings()
     }
 
     /// Ends it: requests that are under way may end, the rest is sent after the next start.

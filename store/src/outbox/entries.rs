@@ -173,8 +173,7 @@ async fn load_events(
                FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) AS w(position, room_nid, event_nid)
                JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = w.event_nid
                LEFT JOIN state_keys k ON k.key_nid = e.key_nid
-               WHERE split_part(e.sender, ':', 2) <> '' AND
-                     (substring(e.sender from position(':' in e.sender) + 1) = $4 OR e.flags & 32 <> 0)"#,
+               WHERE substring(e.sender from position(':' in e.sender) + 1) = $4 OR e.flags & 32 <> 0"#,
             &wanted.iter().map(|row| row.0).collect::<Vec<_>>(),
             &wanted.iter().map(|row| row.1).collect::<Vec<_>>(),
             &wanted.iter().map(|row| row.2).collect::<Vec<_>>(),
@@ -253,7 +252,8 @@ async fn load_messages(
     up_to: Position,
 ) -> Result<Vec<(Position, Item)>, StoreError> {
     let rows = timed(
-        sqlx::query!(
+        sqlx::query_as!(
+            MessageRow,
             "SELECT position, user_id, device_id, message FROM to_device_out
              WHERE position > $1 AND position <= $2",
             after.0,
@@ -262,13 +262,24 @@ async fn load_messages(
         .fetch_all(store.pool()),
     )
     .await?;
-    let messages = rows.into_iter().filter_map(|row| {
+    Ok(rows.into_iter().filter_map(MessageRow::item).collect())
+}
+
+/// A row of `to_device_out`.
+pub(super) struct MessageRow {
+    pub(super) position: i64,
+    pub(super) user_id: String,
+    pub(super) device_id: String,
+    pub(super) message: String,
+}
+
+impl MessageRow {
+    pub(super) fn item(self) -> Option<(Position, Item)> {
         let message = OutMessage {
-            user: row.user_id.try_into().ok()?,
-            device: row.device_id,
-            message: row.message,
+            user: self.user_id.try_into().ok()?,
+            device: self.device_id,
+            message: self.message,
         };
-        Some((Position(row.position), Item::ToDevice(Arc::new(message))))
-    });
-    Ok(messages.collect())
+        Some((Position(self.position), Item::ToDevice(Arc::new(message))))
+    }
 }

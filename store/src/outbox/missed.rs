@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ruma::UserId;
 
-use super::entries::{Item, OutMessage, stored};
+use super::entries::{Item, MessageRow, stored};
 use crate::ids::{Position, RoomNid};
 use crate::meter::timed;
 use crate::{Store, StoreError};
@@ -129,7 +129,8 @@ async fn load_messages(
     limit: i64,
 ) -> Result<Vec<(Position, Item)>, StoreError> {
     let rows = timed(
-        sqlx::query!(
+        sqlx::query_as!(
+            MessageRow,
             "SELECT position, user_id, device_id, message FROM to_device_out
              WHERE server = $1 AND position <= $2 ORDER BY position LIMIT $3",
             server,
@@ -139,15 +140,7 @@ async fn load_messages(
         .fetch_all(store.pool()),
     )
     .await?;
-    let messages = rows.into_iter().filter_map(|row| {
-        let message = OutMessage {
-            user: row.user_id.try_into().ok()?,
-            device: row.device_id,
-            message: row.message,
-        };
-        Some((Position(row.position), Item::ToDevice(Arc::new(message))))
-    });
-    Ok(messages.collect())
+    Ok(rows.into_iter().filter_map(MessageRow::item).collect())
 }
 
 async fn load_device_lists(

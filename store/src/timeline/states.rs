@@ -22,6 +22,26 @@ pub struct EntryAt {
     pub json: String,
 }
 
+struct EntryRow {
+    ord: i64,
+    event_type: String,
+    state_key: String,
+    event_nid: i64,
+    json: String,
+}
+
+impl From<EntryRow> for EntryAt {
+    fn from(row: EntryRow) -> Self {
+        Self {
+            at: usize::try_from(row.ord - 1).unwrap_or(0),
+            event_type: row.event_type,
+            state_key: row.state_key,
+            nid: EventNid(row.event_nid),
+            json: row.json,
+        }
+    }
+}
+
 /// The entries that several states of a room have for some pairs of `(type, state_key)`.
 ///
 /// # Errors
@@ -36,7 +56,8 @@ pub async fn entries_at(
     let steps: Vec<i32> = states.iter().map(|state| state.step).collect();
     let (types, keys): (Vec<&str>, Vec<&str>) = pairs.iter().copied().unzip();
     let rows = timed(
-        sqlx::query!(
+        sqlx::query_as!(
+            EntryRow,
             r#"
 WITH RECURSIVE wish AS (
     SELECT * FROM UNNEST($2::int[], $3::int[]) WITH ORDINALITY AS u(line, step, ord)
@@ -47,7 +68,7 @@ WITH RECURSIVE wish AS (
     FROM chain c JOIN state_lines l ON l.room_nid = $1 AND l.line = c.line
     WHERE l.parent_line IS NOT NULL
 )
-SELECT w.ord AS "ord!", k.type AS "type!", k.state_key AS "state_key!", e.event_nid, e.json
+SELECT w.ord AS "ord!", k.type AS "event_type!", k.state_key AS "state_key!", e.event_nid, e.json
 FROM UNNEST($4::text[], $5::text[]) AS p(type, state_key)
 JOIN state_keys k ON k.type = p.type AND k.state_key = p.state_key
 CROSS JOIN wish w
@@ -72,16 +93,7 @@ JOIN events e ON e.room_nid = $1 AND e.event_nid = f.event_nid
         .fetch_all(store.pool()),
     )
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| EntryAt {
-            at: usize::try_from(row.ord - 1).unwrap_or(0),
-            event_type: row.r#type,
-            state_key: row.state_key,
-            nid: EventNid(row.event_nid),
-            json: row.json,
-        })
-        .collect())
+    Ok(rows.into_iter().map(EntryAt::from).collect())
 }
 
 /// An entry of one of the states that is asked for.
@@ -109,7 +121,8 @@ pub async fn entries_of(
     }
     let ord = |at: usize| i64::try_from(at).unwrap_or(i64::MAX).saturating_add(1);
     let rows = timed(
-        sqlx::query!(
+        sqlx::query_as!(
+            EntryRow,
             r#"
 WITH RECURSIVE state AS (
     SELECT * FROM UNNEST($1::bigint[], $2::int[], $3::int[]) WITH ORDINALITY AS u(room_nid, line, step, ord)
@@ -122,7 +135,7 @@ WITH RECURSIVE state AS (
     CROSS JOIN LATERAL (SELECT * FROM state_lines l WHERE l.room_nid = c.room_nid AND l.line = c.line OFFSET 0) l
     WHERE l.parent_line IS NOT NULL
 )
-SELECT w.ord AS "ord!", k.type AS "type!", k.state_key AS "state_key!", e.event_nid, e.json
+SELECT w.ord AS "ord!", k.type AS "event_type!", k.state_key AS "state_key!", e.event_nid, e.json
 FROM UNNEST($4::bigint[], $5::text[], $6::text[]) AS w(ord, type, state_key)
 JOIN state_keys k ON k.type = w.type AND k.state_key = w.state_key
 CROSS JOIN LATERAL (
@@ -147,16 +160,7 @@ JOIN events e ON e.room_nid = f.room_nid AND e.event_nid = f.event_nid
         .fetch_all(store.pool()),
     )
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| EntryAt {
-            at: usize::try_from(row.ord - 1).unwrap_or(0),
-            event_type: row.r#type,
-            state_key: row.state_key,
-            nid: EventNid(row.event_nid),
-            json: row.json,
-        })
-        .collect())
+    Ok(rows.into_iter().map(EntryAt::from).collect())
 }
 
 /// The whole current state, members included.
