@@ -20,6 +20,7 @@ pub fn private_room(creator: &UserId, version: RoomVersionId) -> CreateRoom {
         alias_name: None,
         name: None,
         topic: None,
+        invite_elsewhere: Vec::new(),
         invite: Vec::new(),
         is_direct: false,
         initial_state: Vec::new(),

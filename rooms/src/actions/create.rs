@@ -48,8 +48,11 @@ pub struct CreateRoom {
     pub name: Option<String>,
     /// The room's topic.
     pub topic: Option<String>,
-    /// Who is invited.
+    /// Who is invited, of this server.
     pub invite: Vec<OwnedUserId>,
+    /// Users of other servers whom the caller invites afterwards, with their servers' consent. They
+    /// get the power that the preset gives to those who are invited.
+    pub invite_elsewhere: Vec<OwnedUserId>,
     /// Whether the invites are to a direct chat.
     pub is_direct: bool,
     /// State to begin with.
@@ -104,6 +107,13 @@ struct Plan {
     alias: Option<OwnedRoomAliasId>,
 }
 
+impl CreateRoom {
+    /// All who are invited.
+    fn invited(&self) -> impl Iterator<Item = &OwnedUserId> {
+        self.invite.iter().chain(&self.invite_elsewhere)
+    }
+}
+
 impl Rooms {
     /// Makes a room: all its first state at once, then the invites.
     ///
@@ -132,7 +142,8 @@ impl Rooms {
                 RoomVersion::find(id).ok_or_else(|| CreateError::UnsupportedVersion(id.clone()))?
             }
         };
-        if request.initial_state.len() > MAX_INITIAL_STATE || request.invite.len() > MAX_INVITES {
+        let invites = request.invited().count();
+        if request.initial_state.len() > MAX_INITIAL_STATE || invites > MAX_INVITES {
             return Err(bad("Too much state, or too many invites, for a new room"));
         }
         let default = if request.published {
@@ -294,7 +305,7 @@ fn create_content(plan: &Plan) -> Result<(Content, Vec<OwnedUserId>), CreateErro
     if rules.additional_room_creators {
         let mut additional = additional_creators(&content)?;
         if plan.preset == Preset::TrustedPrivateChat {
-            let invited = request.invite.iter();
+            let invited = request.invited();
             let new: Vec<OwnedUserId> = invited
                 .filter(|user| !additional.contains(user))
                 .cloned()
@@ -368,7 +379,7 @@ fn usual_power_levels(version: RoomVersion, preset: Preset, request: &CreateRoom
         && !creators_are_infinite
         && let Some(Value::Object(users)) = levels.get_mut("users")
     {
-        for user in &request.invite {
+        for user in request.invited() {
             users.insert(user.to_string(), json!(100));
         }
     }

@@ -130,6 +130,37 @@ async fn invites_cross_servers_and_can_be_taken_or_rejected() {
 }
 
 #[tokio::test]
+async fn a_direct_chat_begins_with_somebody_of_another_server() {
+    let (here, there) = two().await;
+    let alice = here.user("alice").await;
+    let bob = there.user("bob").await;
+    for version in ["11", "12"] {
+        let mut reader = bob.caught_up().await;
+        let body = json!({
+            "preset": "trusted_private_chat", "is_direct": true, "invite": [bob.id()],
+            "room_version": version,
+        });
+        let room = alice.create_room(body).await;
+        let invited = |sync: &Value| !sync["rooms"]["invite"][&room].is_null();
+        let sync = reader.until("the invite", invited).await;
+        let shown = events(&sync["rooms"]["invite"][&room]["invite_state"]);
+        let own = of_state(shown, "m.room.member", bob.id()).expect("the invite");
+        assert_eq!(own["content"]["is_direct"], true);
+        bob.join(&room).await;
+        becomes(&alice, &room, bob.id(), "join").await;
+        // Who is trusted may do what the creator may.
+        bob.set_state(&room, "m.room.name", "", json!({"name": "Ours"}))
+            .await;
+    }
+    let nobody = format!("@nobody:{}", there.name());
+    let body = json!({"preset": "private_chat", "invite": [nobody]});
+    alice
+        .post(v3(&["createRoom"]), body)
+        .fails(404, "M_NOT_FOUND")
+        .await;
+}
+
+#[tokio::test]
 async fn an_invite_is_rejected_even_if_nobody_answers() {
     let (mut here, there) = two().await;
     let alice = here.user("alice").await;
