@@ -6,7 +6,7 @@
 //!
 //! Specification: server-server API, "Retrieving server keys".
 //!
-//! ```ignore
+//! ```text
 //! let events = ring.check_events(vec![(version, raw), ..]).await?;  // Vec<Result<Pdu, BadEvent>>
 //! let keys = ring.keys(&[Wanted { server, key_id, valid_at_ms }]).await?;
 //! ```

@@ -1,6 +1,6 @@
 //! Signed requests to other servers.
 //!
-//! ```ignore
+//! ```text
 //! let answer = links.get(&server, "/_matrix/federation/v1/version").send().await?;
 //! let version: Version = answer.json()?;
 //!
