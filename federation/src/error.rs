@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use causeway_events::KeyError;
+use causeway_media::{MediaError, Unfit};
 use causeway_rooms::LoadError;
 use causeway_rooms::actions::AliasError;
 use causeway_rooms::read::ReadError;
@@ -182,6 +183,30 @@ impl From<ReadError> for ApiError {
                 Self::not_found("There is no such event")
             }
             ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MediaError> for ApiError {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::NotFound => Self::not_found("Media not found"),
+            MediaError::NotYetUploaded => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "M_NOT_YET_UPLOADED",
+                "The media has not been uploaded yet",
+            ),
+            MediaError::Unfit(Unfit::NotAPicture) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "M_UNKNOWN",
+                "Cannot generate thumbnails for the requested content",
+            ),
+            MediaError::Unfit(Unfit::TooLarge) => {
+                Self::too_large("Content is too large to thumbnail")
+            }
+            MediaError::Busy => Self::busy(),
+            MediaError::Store(error) => error.into(),
+            error => Self::internal(error),
         }
     }
 }

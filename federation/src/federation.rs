@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use causeway_events::ServerKey;
 use causeway_media::Media;
-use causeway_outbound::AddressPolicy;
+use causeway_outbound::{AddressPolicy, Outbound};
 use causeway_rooms::Rooms;
 use causeway_rooms::read::Reader as RoomReader;
 use causeway_store::{Clock, Log, Store, StoreError};
@@ -19,6 +19,7 @@ use crate::keys::KeyRing;
 use crate::links::{LinkSettings, Links, NameError, Ports, SystemNames, TrustError};
 use crate::outbox::{Outbox, Reader};
 use crate::receive::Counter;
+use crate::remote_media::Fetcher;
 
 /// What an operator decides about links to other servers.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct FederationSettings {
     pub trusted_authorities: Vec<PathBuf>,
     /// Servers that are asked for keys of others.
     pub notaries: Vec<OwnedServerName>,
+    /// Fetches files that lie where another server says.
+    pub outbound: Outbound,
 }
 
 /// Why the letter box cannot be opened.
@@ -59,6 +62,8 @@ pub struct Federation {
     ephemera: Arc<dyn Ephemera>,
     #[from_ref(skip)]
     counter: Counter,
+    #[from_ref(skip)]
+    fetcher: Arc<Fetcher>,
 }
 
 /// The parts of the server that other servers ask.
@@ -115,6 +120,7 @@ impl Federation {
             clock,
             ephemera,
             counter: Counter::new(),
+            fetcher: Arc::new(Fetcher::new(settings.outbound)),
         })
     }
 
@@ -154,6 +160,14 @@ impl Federation {
 
     pub(crate) fn ephemera(&self) -> &dyn Ephemera {
         &*self.ephemera
+    }
+
+    pub(crate) fn media(&self) -> &Media {
+        &self.media
+    }
+
+    pub(crate) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
     }
 
     pub(crate) fn counter(&self) -> &Counter {

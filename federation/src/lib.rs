@@ -21,6 +21,7 @@ mod origin;
 pub mod outbox;
 mod parameters;
 mod receive;
+pub mod remote_media;
 pub mod router;
 mod workers;
 mod x_matrix;

@@ -6,7 +6,7 @@
 use axum::routing::{MethodRouter, get, post, put};
 
 use crate::Federation;
-use crate::api::{directory, info, key, member, query, room, transaction, user};
+use crate::api::{directory, info, key, media, member, query, room, transaction, user};
 
 /// A path and what answers there.
 pub struct Route {
@@ -30,6 +30,7 @@ pub fn routes(federation: &Federation) -> Vec<Route> {
     users(&mut page);
     rooms(&mut page);
     members(&mut page);
+    files(&mut page);
     page.routes
 }
 
@@ -85,6 +86,17 @@ fn rooms(page: &mut Page<'_>) {
     page.get(AUTH, get(room::auth));
     page.get(NEAR, get(room::near));
     page.post(MISSING, post(room::missing));
+}
+
+fn files(page: &mut Page<'_>) {
+    page.get(
+        "/_matrix/federation/v1/media/download/{media_id}",
+        get(media::download),
+    );
+    page.get(
+        "/_matrix/federation/v1/media/thumbnail/{media_id}",
+        get(media::thumbnail),
+    );
 }
 
 fn members(page: &mut Page<'_>) {

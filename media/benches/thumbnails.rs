@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use causeway_media::{About, Media, MediaSettings, Method, ThumbnailSize, Wish};
+use causeway_media::{About, Media, MediaSettings, Method, RemoteSettings, ThumbnailSize, Wish};
 use causeway_store::{Clock, DatabaseSettings, Store};
 use causeway_testkit::TestDatabase;
 use futures::stream;
@@ -118,6 +118,11 @@ async fn gallery(dir: &tempfile::TempDir, database: &TestDatabase) -> Media {
         thumbnail_workers: WORKERS,
         thumbnail_memory_bytes: 256 << 20,
         max_image_pixels: 40_000_000,
+        remote: RemoteSettings {
+            max_bytes: 16,
+            cache_bytes: 40,
+            lifetime_ms: 1_000_000,
+        },
         previews: None,
     };
     let media = Media::open(store, Clock::system(), settings).await;

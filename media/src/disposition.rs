@@ -74,6 +74,82 @@ pub fn content_disposition(content_type: &str, file_name: Option<&str>) -> Strin
     }
 }
 
+/// The name that a `Content-Disposition` gives a file, of which only the last part of a path is
+/// taken. Percent-encoded names (RFC 8187) are read as UTF-8, and go before others.
+pub fn file_name(disposition: &str) -> Option<String> {
+    let (mut plain, mut encoded) = (None, None);
+    for parameter in parameters(disposition) {
+        let Some((name, value)) = parameter.split_once('=') else {
+            continue;
+        };
+        match name.trim().to_ascii_lowercase().as_str() {
+            "filename" => plain = Some(unquote(value.trim())),
+            "filename*" => encoded = percent_decode(value.trim()),
+            _ => {}
+        }
+    }
+    let name = encoded.or(plain)?;
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    (!last.is_empty()).then(|| last.to_owned())
+}
+
+/// What stands between semicolons that are not quoted.
+fn parameters(text: &str) -> Vec<&str> {
+    let (mut parts, mut from) = (Vec::new(), 0);
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            b';' if !is_quoted => {
+                parts.push(&text[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[from..]);
+    parts
+}
+
+fn unquote(value: &str) -> String {
+    let inner = value.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let Some(inner) = inner else {
+        return value.to_owned();
+    };
+    let (mut text, mut is_escaped) = (String::new(), false);
+    for letter in inner.chars() {
+        if letter == '\\' && !is_escaped {
+            is_escaped = true;
+        } else {
+            text.push(letter);
+            is_escaped = false;
+        }
+    }
+    text
+}
+
+fn percent_decode(value: &str) -> Option<String> {
+    let (charset, rest) = value.split_once('\'')?;
+    let (_, text) = rest.split_once('\'')?;
+    if !charset.eq_ignore_ascii_case("utf-8") {
+        return None;
+    }
+    let (mut bytes, mut left) = (Vec::new(), text.as_bytes());
+    while let Some((&first, rest)) = left.split_first() {
+        if first == b'%' {
+            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            left = &rest[2..];
+        } else {
+            bytes.push(first);
+            left = rest;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 fn is_token(name: &str) -> bool {
     name.bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&b))

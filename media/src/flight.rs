@@ -10,14 +10,15 @@ use tokio::sync::watch;
 
 type Running<K, V> = Arc<Mutex<HashMap<K, watch::Receiver<Option<V>>>>>;
 
-pub(crate) struct Flights<K, V> {
+/// Work under way, by its key.
+pub struct Flights<K, V> {
     running: Running<K, V>,
     most: usize,
 }
 
 /// Why there is no result.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Grounded {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grounded {
     /// As much is under way as may be.
     Full,
     /// The work panicked.
@@ -42,7 +43,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     /// At most `most` different things are under way at a time.
-    pub(crate) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self {
             running: Running::default(),
             most,
@@ -50,7 +51,10 @@ where
     }
 
     /// The result of `work`, or of the same work that is under way.
-    pub(crate) async fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> Result<V, Grounded>
+    ///
+    /// # Errors
+    /// [`Grounded`] says why there is none.
+    pub async fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> Result<V, Grounded>
     where
         F: Future<Output = V> + Send + 'static,
     {

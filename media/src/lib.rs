@@ -8,6 +8,7 @@
 //! - What decoding a picture may take (pixels, memory, time) has a limit, and runs on threads of
 //!   its own.
 //! - What no file names any more is deleted, in bounded steps.
+//! - Copies of other servers' files have a largest size, all of them together too.
 //!
 //! Start reading at [`Media::upload`], then [`Media::thumbnail`] and [`Media::preview`].
 
@@ -24,10 +25,11 @@ use tokio::sync::Notify;
 mod disk;
 pub mod disposition;
 mod error;
-mod flight;
+pub mod flight;
 mod open;
 mod picture;
 mod preview;
+mod remote;
 mod settings;
 mod sweep;
 mod thumbnail;
@@ -38,9 +40,9 @@ pub use error::MediaError;
 pub use open::{Content, MAX_MEDIA_ID_BYTES, MAX_WAIT_MS, Opened};
 pub use picture::{Method, ThumbnailSize, Unfit};
 pub use preview::PreviewError;
-pub use settings::{MediaSettings, PreviewSettings, Quota};
+pub use settings::{MediaSettings, PreviewSettings, Quota, RemoteSettings};
 pub use sweep::GRACE_MS;
-pub use thumbnail::Wish;
+pub use thumbnail::{BadWish, Wish};
 pub use upload::{About, MAX_NAME_BYTES, MAX_RESERVED, RESERVED_LIFETIME_MS};
 
 use disk::Disk;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use causeway_store::StoreError;
 use causeway_store::media::files::{self, MediaFile};
+use causeway_store::media::remote;
 use ruma::ServerName;
 use tokio::fs::File;
 use tokio::time::Instant;
@@ -41,8 +42,8 @@ pub enum Content {
 }
 
 impl Media {
-    /// Opens a file. Where its content was announced, waits for it up to `wait`, at most
-    /// [`MAX_WAIT_MS`].
+    /// Opens a file: one of this server, or the copy of another server's. Where its content was
+    /// announced here, waits for it up to `wait`, at most [`MAX_WAIT_MS`].
     ///
     /// # Errors
     /// [`MediaError::NotFound`], [`MediaError::NotYetUploaded`], or disk's and database's.
@@ -73,6 +74,16 @@ impl Media {
         if id.len() > MAX_MEDIA_ID_BYTES || id.contains('\0') {
             return Err(MediaError::NotFound);
         }
+        if origin != self.0.settings.server_name {
+            let found = remote::find(
+                &self.0.store,
+                (origin.as_str(), id),
+                self.copy_lives_until(),
+            );
+            let file = found.await?.ok_or(MediaError::NotFound)?;
+            let hash = hash_of(&file)?;
+            return Ok((file, hash));
+        }
         let until = Instant::now() + wait.min(Duration::from_millis(MAX_WAIT_MS));
         loop {
             // Listening begins before looking, so that nothing comes in between.
@@ -82,11 +93,9 @@ impl Media {
                 return Ok((file, hash));
             }
             let now_ms = self.0.clock.now_ms();
-            let is_local = origin == self.0.settings.server_name;
-            if !is_local
-                || files::find_reserved(&self.0.store, id, now_ms)
-                    .await?
-                    .is_none()
+            if files::find_reserved(&self.0.store, id, now_ms)
+                .await?
+                .is_none()
             {
                 return Err(MediaError::NotFound);
             }

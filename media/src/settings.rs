@@ -26,8 +26,21 @@ pub struct MediaSettings {
     pub thumbnail_memory_bytes: u64,
     /// Most pixels of a picture of which a thumbnail is made.
     pub max_image_pixels: u64,
+    /// How copies of other servers' files are kept.
+    pub remote: RemoteSettings,
     /// How links are looked at; absent: not at all.
     pub previews: Option<PreviewSettings>,
+}
+
+/// How copies of other servers' files are kept.
+#[derive(Clone, Debug)]
+pub struct RemoteSettings {
+    /// Largest file that is fetched, in bytes.
+    pub max_bytes: u64,
+    /// What all copies together may take, in bytes.
+    pub cache_bytes: u64,
+    /// How long a copy stays that nobody asks for, in milliseconds.
+    pub lifetime_ms: u64,
 }
 
 /// What a user may store.

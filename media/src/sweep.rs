@@ -1,9 +1,9 @@
-//! Deleting what is over: previews and their pictures, contents that no file names, uploads that
+//! Deleting what is over: previews and their pictures, copies of other servers' files, contents that no file names, uploads that
 //! broke off.
 
 use std::time::Duration;
 
-use causeway_store::media::{contents, previews};
+use causeway_store::media::{contents, previews, remote};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::disk::Hash;
@@ -54,8 +54,11 @@ impl Media {
         let now_ms = self.0.clock.now_ms();
         previews::sweep(store, now_ms, MAX_PREVIEWS, STEP_ROWS).await?;
         let expired = contents::delete_expired_files(store, now_ms, STEP_ROWS).await?;
+        let most = self.0.settings.remote.cache_bytes;
+        let beyond = remote::delete_beyond(store, most, now_ms, STEP_ROWS).await?;
         disk.remove_stale_incoming(now_ms).await?;
-        let mut more = i64::try_from(expired).is_ok_and(|expired| expired >= STEP_ROWS);
+        let is_full = |rows| i64::try_from(rows).is_ok_and(|rows| rows >= STEP_ROWS);
+        let mut more = is_full(expired) || is_full(beyond);
         let before_ms = now_ms.saturating_sub(GRACE_MS);
         if let Some(condemned) = contents::condemn(store, before_ms, STEP_ROWS).await? {
             more |= condemned.may_be_more;

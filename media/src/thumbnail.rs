@@ -9,7 +9,7 @@ use tokio::fs::File;
 
 use crate::disk::{Disk, Hash};
 use crate::flight::{Flights, Grounded};
-use crate::picture::{self, Facts, Format, Made, ThumbnailSize, Unfit, shape};
+use crate::picture::{self, Facts, Format, Made, Method, ThumbnailSize, Unfit, shape};
 use crate::workshop::{Bench, Workshop};
 use crate::{About, Content, Media, MediaError, Opened};
 
@@ -26,6 +26,47 @@ pub struct Wish {
     pub size: ThumbnailSize,
     /// Whether it may move.
     pub animated: bool,
+}
+
+/// What a thumbnail cannot be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadWish {
+    /// A side is not positive.
+    #[error("A thumbnail has positive sides")]
+    Side,
+    /// The method is unknown.
+    #[error("The method is crop or scale")]
+    Method,
+}
+
+impl Wish {
+    /// A wish as the parameters of a request say it.
+    ///
+    /// # Errors
+    /// [`BadWish`].
+    pub fn read(
+        (width, height): (i64, i64),
+        method: Option<&str>,
+        animated: Option<bool>,
+    ) -> Result<Self, BadWish> {
+        let side = |side: i64| match side {
+            1.. => Ok(u32::try_from(side).unwrap_or(u32::MAX)),
+            _ => Err(BadWish::Side),
+        };
+        let method = match method {
+            None | Some("scale") => Method::Scale,
+            Some("crop") => Method::Crop,
+            Some(_) => return Err(BadWish::Method),
+        };
+        Ok(Self {
+            size: ThumbnailSize {
+                width: side(width)?,
+                height: side(height)?,
+                method,
+            },
+            animated: animated.unwrap_or(false),
+        })
+    }
 }
 
 /// A content in a size: still, or moving.

@@ -290,6 +290,9 @@ fn media(s: &mut Section<'_>) -> Media {
         thumbnail_workers: number(s, "thumbnail_workers", 1..=256),
         thumbnail_memory_bytes: bytes(s, "thumbnail_memory_bytes", MIB..=1024 * GIB),
         max_image_pixels: number(s, "max_image_pixels", 1..=1_000_000_000),
+        max_remote_bytes: bytes(s, "max_remote_bytes", 1..=100 * GIB),
+        remote_cache_bytes: bytes(s, "remote_cache_bytes", 1..=1024 * 1024 * GIB),
+        remote_lifetime_ms: millis(s, "remote_lifetime_ms", 60_000..=3650 * DAY_MS),
     }
 }
 

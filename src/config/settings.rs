@@ -248,6 +248,12 @@ pub struct Media {
     pub thumbnail_memory_bytes: u64,
     /// Most pixels of a picture of which a thumbnail is made.
     pub max_image_pixels: u64,
+    /// Largest file that is fetched from another server, in bytes.
+    pub max_remote_bytes: u64,
+    /// What the copies of other servers' files may take together, in bytes.
+    pub remote_cache_bytes: u64,
+    /// How long a copy stays that nobody asks for, in milliseconds.
+    pub remote_lifetime_ms: u64,
 }
 
 /// `[previews]`

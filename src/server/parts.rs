@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use causeway_events::{RoomVersion, ServerKey};
 use causeway_federation::{Federation, FederationSettings, Neighbours};
-use causeway_media::{Media, MediaSettings, PreviewSettings, Quota};
+use causeway_media::{Media, MediaSettings, PreviewSettings, Quota, RemoteSettings};
 use causeway_outbound::AddressPolicy;
 use causeway_rooms::read::Reader;
 use causeway_rooms::{RoomSettings, Rooms};
@@ -38,6 +38,9 @@ const WARM_ROOM_BYTES: u64 = 64 * 1024;
 const PREVIEW_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PREVIEW_TIMEOUT: Duration = Duration::from_secs(20);
 const PREVIEW_REDIRECTS: usize = 5;
+
+/// Longest time for a file that lies elsewhere.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The parts that requests use, and those that run beside them.
 pub struct Parts {
@@ -181,6 +184,7 @@ async fn letter_box(
         },
         trusted_authorities: trusted_authorities.clone(),
         notaries: notaries.clone(),
+        outbound: gate::outbound(settings, FOR_MEDIA)?,
     };
     let (store, clock) = (store.clone(), clock.clone());
     let opened = Federation::open(links, store, clock, key, neighbours).await;
@@ -205,6 +209,9 @@ fn media_settings(settings: &Settings) -> anyhow::Result<MediaSettings> {
         thumbnail_workers,
         thumbnail_memory_bytes,
         max_image_pixels,
+        max_remote_bytes,
+        remote_cache_bytes,
+        remote_lifetime_ms,
         ..
     } = settings.media;
     let previews = &settings.previews;
@@ -231,6 +238,11 @@ fn media_settings(settings: &Settings) -> anyhow::Result<MediaSettings> {
         thumbnail_workers,
         thumbnail_memory_bytes,
         max_image_pixels,
+        remote: RemoteSettings {
+            max_bytes: max_remote_bytes,
+            cache_bytes: remote_cache_bytes,
+            lifetime_ms: remote_lifetime_ms,
+        },
         previews,
     })
 }
@@ -240,6 +252,14 @@ const FOR_PREVIEWS: Manner = Manner {
     user_agent: concat!("Causeway/", env!("CARGO_PKG_VERSION"), " (link preview)"),
     connect_timeout: PREVIEW_CONNECT_TIMEOUT,
     timeout: PREVIEW_TIMEOUT,
+    max_redirects: PREVIEW_REDIRECTS,
+};
+
+/// How files are fetched from where another server says that they lie.
+const FOR_MEDIA: Manner = Manner {
+    user_agent: concat!("Causeway/", env!("CARGO_PKG_VERSION")),
+    connect_timeout: PREVIEW_CONNECT_TIMEOUT,
+    timeout: MEDIA_TIMEOUT,
     max_redirects: PREVIEW_REDIRECTS,
 };
 

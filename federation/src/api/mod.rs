@@ -3,6 +3,7 @@
 pub(crate) mod directory;
 pub(crate) mod info;
 pub(crate) mod key;
+pub(crate) mod media;
 pub(crate) mod member;
 pub(crate) mod pdus;
 pub(crate) mod query;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use causeway_media::{
-    About, Content, Media, MediaSettings, Opened, PreviewSettings, Quota, ThumbnailSize,
+    About, Content, Media, MediaSettings, Opened, PreviewSettings, Quota, RemoteSettings,
+    ThumbnailSize,
 };
 use causeway_outbound::{AddressPolicy, IpRange, Outbound, OutboundSettings};
 use causeway_store::{Clock, DatabaseSettings, Store};
@@ -45,6 +46,11 @@ pub async fn gallery_with(change: impl FnOnce(&mut MediaSettings)) -> Gallery {
         thumbnail_workers: 2,
         thumbnail_memory_bytes: 64 << 20,
         max_image_pixels: 4_000_000,
+        remote: RemoteSettings {
+            max_bytes: 16,
+            cache_bytes: 40,
+            lifetime_ms: 1_000_000,
+        },
         previews: Some(previews(&["127.0.0.1"])),
     };
     change(&mut settings);

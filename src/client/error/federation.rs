@@ -1,7 +1,10 @@
 //! Errors of speaking with other servers.
 
+use std::time::Duration;
+
 use causeway_federation::ask::AskError;
 use causeway_federation::join::JoinError;
+use causeway_federation::remote_media::FetchError;
 use causeway_rooms::receive::ReceiveError;
 use http::StatusCode;
 
@@ -15,6 +18,27 @@ impl From<AskError> for ApiError {
             error @ AskError::Link(_) => {
                 Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", error.to_string())
             }
+        }
+    }
+}
+
+/// When files may be asked for again while many are being fetched.
+const FETCHES_END_AFTER: Duration = Duration::from_secs(2);
+
+impl From<FetchError> for ApiError {
+    fn from(error: FetchError) -> Self {
+        let message = error.to_string();
+        match error {
+            FetchError::NotFound => Self::not_found(message),
+            FetchError::NotYet => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "M_NOT_YET_UPLOADED", message)
+            }
+            FetchError::TooLarge => Self::too_large(message),
+            FetchError::Busy => Self::LimitExceeded {
+                retry_after: FETCHES_END_AFTER,
+            },
+            FetchError::Unreachable => Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message),
+            FetchError::Internal => Self::internal(error),
         }
     }
 }

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use causeway_media::disposition::content_disposition;
-use causeway_media::{Content, MAX_WAIT_MS, Media, Opened};
+use causeway_media::{Content, MAX_WAIT_MS, Opened};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE, X_CONTENT_TYPE_OPTIONS,
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
+use super::gallery::{Gallery, Reach};
 use super::range::{Wanted, wanted};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
@@ -32,6 +33,7 @@ const POLICY: &str = "sandbox; default-src 'none'; script-src 'none'; plugin-typ
 #[derive(Deserialize)]
 pub struct Parameters {
     timeout_ms: Option<u64>,
+    allow_remote: Option<bool>,
 }
 
 impl Parameters {
@@ -42,47 +44,57 @@ impl Parameters {
 
 /// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`
 pub async fn download(
-    State(media): State<Media>,
+    State(gallery): State<Gallery>,
     _: Session,
     InPath((origin, id)): InPath<(OwnedServerName, String)>,
     InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let opened = media.get(&origin, &id, parameters.wait()).await?;
+    let place = (&*origin, id.as_str());
+    let opened = gallery
+        .get(place, parameters.wait(), Reach::Everywhere)
+        .await?;
     answer(opened, None, &headers).await
 }
 
 /// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}`
 pub async fn download_as(
-    State(media): State<Media>,
+    State(gallery): State<Gallery>,
     _: Session,
     InPath((origin, id, name)): InPath<(OwnedServerName, String, String)>,
     InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let opened = media.get(&origin, &id, parameters.wait()).await?;
+    let place = (&*origin, id.as_str());
+    let opened = gallery
+        .get(place, parameters.wait(), Reach::Everywhere)
+        .await?;
     answer(opened, Some(name), &headers).await
 }
 
 /// `GET /_matrix/media/v3/download/{serverName}/{mediaId}`, without an access token.
 pub async fn legacy_download(
-    State(media): State<Media>,
+    State(gallery): State<Gallery>,
     InPath((origin, id)): InPath<(OwnedServerName, String)>,
     InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let opened = media.get(&origin, &id, parameters.wait()).await?;
+    let reach = Reach::allowed(parameters.allow_remote);
+    let place = (&*origin, id.as_str());
+    let opened = gallery.get(place, parameters.wait(), reach).await?;
     answer(opened, None, &headers).await
 }
 
 /// `GET /_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}`, without an access token.
 pub async fn legacy_download_as(
-    State(media): State<Media>,
+    State(gallery): State<Gallery>,
     InPath((origin, id, name)): InPath<(OwnedServerName, String, String)>,
     InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let opened = media.get(&origin, &id, parameters.wait()).await?;
+    let reach = Reach::allowed(parameters.allow_remote);
+    let place = (&*origin, id.as_str());
+    let opened = gallery.get(place, parameters.wait(), reach).await?;
     answer(opened, Some(name), &headers).await
 }
 

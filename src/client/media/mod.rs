@@ -2,6 +2,7 @@
 
 mod config;
 mod download;
+mod gallery;
 mod preview;
 mod range;
 mod reserve;

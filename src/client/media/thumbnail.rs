@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use causeway_media::{MAX_WAIT_MS, Media, Method, ThumbnailSize, Wish};
+use causeway_media::{MAX_WAIT_MS, Wish};
 use http::HeaderMap;
 use ruma::OwnedServerName;
 use serde::Deserialize;
 
 use super::download::answer;
+use super::gallery::{Gallery, Reach};
 use crate::client::error::ApiError;
 use crate::client::extract::Session;
 use crate::client::parameters::{InPath, InQuery};
@@ -20,6 +21,7 @@ pub struct Parameters {
     method: Option<String>,
     animated: Option<bool>,
     timeout_ms: Option<u64>,
+    allow_remote: Option<bool>,
 }
 
 impl Parameters {
@@ -28,56 +30,52 @@ impl Parameters {
     }
 
     fn wish(&self) -> Result<Wish, ApiError> {
-        let side = |side: i64| match side {
-            1.. => Ok(u32::try_from(side).unwrap_or(u32::MAX)),
-            _ => Err(ApiError::invalid_param("A thumbnail has positive sides")),
-        };
-        let method = match self.method.as_deref() {
-            None | Some("scale") => Method::Scale,
-            Some("crop") => Method::Crop,
-            Some(_) => return Err(ApiError::invalid_param("The method is crop or scale")),
-        };
-        Ok(Wish {
-            size: ThumbnailSize {
-                width: side(self.width)?,
-                height: side(self.height)?,
-                method,
-            },
-            animated: self.animated.unwrap_or(false),
-        })
+        let sides = (self.width, self.height);
+        let wish = Wish::read(sides, self.method.as_deref(), self.animated);
+        wish.map_err(|error| ApiError::invalid_param(error.to_string()))
     }
 }
 
 /// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`
 pub async fn thumbnail(
-    State(media): State<Media>,
+    State(gallery): State<Gallery>,
     _: Session,
     InPath((origin, id)): InPath<(OwnedServerName, String)>,
     InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    give(&media, (&origin, &id), &parameters, &headers).await
+    give(
+        &gallery,
+        (&origin, &id),
+        Reach::Everywhere,
+        &parameters,
+        &headers,
+    )
+    .await
 }
 
 /// `GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}`, without an access token.
 pub async fn legacy_thumbnail(
-    State(media): State<Media>,
+    State(gallery): State<Gallery>,
     InPath((origin, id)): InPath<(OwnedServerName, String)>,
     InQuery(parameters): InQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    give(&media, (&origin, &id), &parameters, &headers).await
+    let reach = Reach::allowed(parameters.allow_remote);
+    give(&gallery, (&origin, &id), reach, &parameters, &headers).await
 }
 
 async fn give(
-    media: &Media,
-    (origin, id): (&OwnedServerName, &str),
+    gallery: &Gallery,
+    place: (&OwnedServerName, &str),
+    reach: Reach,
     parameters: &Parameters,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let wish = parameters.wish()?;
-    let opened = media
-        .thumbnail((origin, id), parameters.wait(), wish)
+    let place = (place.0.as_ref(), place.1);
+    let opened = gallery
+        .thumbnail(place, parameters.wait(), wish, reach)
         .await?;
     answer(opened, None, headers).await
 }

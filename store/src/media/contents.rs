@@ -109,10 +109,15 @@ pub async fn delete_expired_files(
              DELETE FROM media WHERE (origin, media_id) IN (
                SELECT origin, media_id FROM media
                WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
-             ) RETURNING content_hash
+             ) RETURNING content_hash, size, is_remote
            ), doubted AS (
              UPDATE media_contents SET in_doubt = true, touched_at = $1
              WHERE content_hash IN (SELECT content_hash FROM gone)
+           ), counted AS (
+             UPDATE media_remote_usage
+             SET bytes = bytes - (SELECT sum(size) FROM gone WHERE is_remote)::bigint,
+                 files = files - (SELECT count(*) FROM gone WHERE is_remote)
+             WHERE EXISTS (SELECT FROM gone WHERE is_remote)
            )
            SELECT count(*) AS "count!" FROM gone"#,
         db_ms(now_ms),

@@ -1,7 +1,9 @@
 //! What is known of uploaded files ([`files`]), of the contents that lie on the disk
-//! ([`contents`]), and of links that were looked at ([`previews`]). Times are milliseconds since
+//! ([`contents`]), of copies of other servers' files ([`remote`]), and of links that were looked at
+//! ([`previews`]). Times are milliseconds since
 //! 1970; hashes are SHA-256.
 
 pub mod contents;
 pub mod files;
 pub mod previews;
+pub mod remote;

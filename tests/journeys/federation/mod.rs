@@ -2,6 +2,7 @@
 
 mod chat;
 mod keys;
+mod media;
 mod outbox;
 mod questions;
 mod requests;

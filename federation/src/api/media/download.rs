@@ -1,0 +1,30 @@
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use causeway_media::{MAX_WAIT_MS, Media};
+use serde::Deserialize;
+
+use super::answer::answer;
+use crate::error::ApiError;
+use crate::keys::KeyRing;
+use crate::origin::Origin;
+use crate::parameters::{InPath, InQuery};
+
+#[derive(Deserialize)]
+pub(crate) struct Parameters {
+    timeout_ms: Option<u64>,
+}
+
+/// `GET /_matrix/federation/v1/media/download/{mediaId}`: a file of this server.
+pub(crate) async fn download(
+    State(media): State<Media>,
+    State(ring): State<KeyRing>,
+    InPath(id): InPath<String>,
+    InQuery(parameters): InQuery<Parameters>,
+    _: Origin,
+) -> Result<Response, ApiError> {
+    let wait = Duration::from_millis(parameters.timeout_ms.unwrap_or(MAX_WAIT_MS));
+    let opened = media.get(ring.own().server_name(), &id, wait).await?;
+    answer(opened)
+}
