@@ -75,11 +75,8 @@ impl Media {
             return Err(MediaError::NotFound);
         }
         if origin != self.0.settings.server_name {
-            let found = remote::find(
-                &self.0.store,
-                (origin.as_str(), id),
-                self.copy_lives_until(),
-            );
+            let (until, stale) = self.copy_lives_until();
+            let found = remote::find(&self.0.store, (origin.as_str(), id), until, stale);
             let file = found.await?.ok_or(MediaError::NotFound)?;
             let hash = hash_of(&file)?;
             return Ok((file, hash));

@@ -3,5 +3,6 @@
 
 mod house;
 mod previews;
+mod remote;
 mod thumbnails;
 mod uploads;

@@ -4,10 +4,6 @@ use super::files::MediaFile;
 use crate::users::db_ms;
 use crate::{Store, StoreError, meter};
 
-/// A copy that was asked for lives on, but its row is written once in this time at most, in
-/// milliseconds.
-const TOUCH_EVERY_MS: u64 = 24 * 3_600_000;
-
 /// Keeps what is known of a copy whose content is on the disk, until `expires_at`. Where another
 /// process was faster, nothing happens.
 ///
@@ -48,7 +44,8 @@ pub async fn create(
     Ok(())
 }
 
-/// The copy of the file of that address, which now lives until `expires_at`.
+/// The copy of the file of that address. One that would go before `stale_before` now lives until
+/// `expires_at`.
 ///
 /// # Errors
 /// The database's.
@@ -56,6 +53,7 @@ pub async fn find(
     store: &Store,
     (origin, media_id): (&str, &str),
     expires_at: u64,
+    stale_before: u64,
 ) -> Result<Option<MediaFile>, StoreError> {
     Ok(meter::timed(
         sqlx::query_as!(
@@ -69,7 +67,7 @@ pub async fn find(
             origin,
             media_id,
             db_ms(expires_at),
-            db_ms(expires_at.saturating_sub(TOUCH_EVERY_MS)),
+            db_ms(stale_before),
         )
         .fetch_optional(store.pool()),
     )
