@@ -33,6 +33,7 @@ pub fn routes() -> Routes<AppState> {
     let routes = messages(routes);
     let routes = reading(routes);
     let routes = accounts(routes);
+    let routes = third_party_ids(routes);
     let routes = sessions(routes);
     let routes = devices(routes);
     let routes = encryption(routes);
@@ -156,7 +157,6 @@ fn reading(routes: Routes<AppState>) -> Routes<AppState> {
 }
 
 fn accounts(routes: Routes<AppState>) -> Routes<AppState> {
-    use account::third_party_ids as ids;
     routes
         .in_place_of::<register::v3::Request, _, _>(
             USERS.limited(Action::Register),
@@ -182,31 +182,44 @@ fn accounts(routes: Routes<AppState>) -> Routes<AppState> {
         .ruma(USERS, moderation::lock)
         .ruma(USERS, moderation::is_suspended)
         .ruma(USERS, moderation::suspend)
-        .ruma(USERS, account::change_password)
+        .ruma(USERS.limited(Action::Confirm), account::change_password)
         .ruma(USERS, account::deactivate)
+}
+
+fn third_party_ids(routes: Routes<AppState>) -> Routes<AppState> {
+    use account::{email_page, email_tokens, msisdn_tokens, third_party_ids as ids};
+    let mail = USERS.limited(Action::Mail);
+    let confirm = USERS.limited(Action::Confirm);
+    let routes = routes
         .ruma(USERS, ids::list)
-        .ruma(USERS, ids::add)
-        .at(
-            MethodFilter::POST,
-            "/_matrix/client/v3/account/3pid",
-            USERS,
-            ids::add_deprecated,
-        )
-        .at(
-            MethodFilter::POST,
-            "/_matrix/client/r0/account/3pid",
-            USERS,
-            ids::add_deprecated,
-        )
+        .ruma(confirm, ids::add)
         .ruma(USERS, ids::bind)
         .ruma(USERS, ids::delete)
         .ruma(USERS, ids::unbind)
-        .ruma(USERS, ids::email_token)
-        .ruma(USERS, ids::msisdn_token)
-        .ruma(USERS, ids::register_email_token)
-        .ruma(USERS, ids::register_msisdn_token)
-        .ruma(USERS, ids::password_email_token)
-        .ruma(USERS, ids::password_msisdn_token)
+        .ruma(mail, email_tokens::to_add)
+        .ruma(mail, email_tokens::to_register)
+        .ruma(mail, email_tokens::for_password)
+        .ruma(USERS, msisdn_tokens::to_add)
+        .ruma(USERS, msisdn_tokens::to_register)
+        .ruma(USERS, msisdn_tokens::for_password)
+        .at(
+            MethodFilter::GET,
+            email_page::PATH,
+            confirm,
+            email_page::show,
+        )
+        .at(
+            MethodFilter::POST,
+            email_page::PATH,
+            confirm,
+            email_page::submit,
+        );
+    ["/_matrix/client/v3", "/_matrix/client/r0"]
+        .into_iter()
+        .fold(routes, |routes, prefix| {
+            let path = format!("{prefix}/account/3pid");
+            routes.at(MethodFilter::POST, &path, confirm, ids::add_deprecated)
+        })
 }
 
 fn sessions(routes: Routes<AppState>) -> Routes<AppState> {

@@ -1,6 +1,7 @@
 //! Handlers that need user-interactive authentication ask for it here.
 
 use causeway_users::Users;
+use causeway_users::emails::EmailPurpose;
 use causeway_users::uia::{Flows, Passed, Purpose, Stage, Verdict};
 use ruma::api::client::uiaa::AuthData;
 use serde_json::{Value, json};
@@ -48,6 +49,27 @@ pub async fn confirm(
         action,
         user_id: Some(&session.user_id),
         flows: Flows::one([Stage::Password]),
+        request: json!({}),
+    };
+    match users.authenticate_for(purpose, auth).await? {
+        Verdict::Passed(passed) => Ok(passed),
+        Verdict::Challenged(challenge) => Err(challenge.into()),
+    }
+}
+
+/// Has somebody who is not logged in prove that they read the letters to an account's e-mail address,
+/// for a new password.
+///
+/// # Errors
+/// The 401 that asks for the proof; `M_MISSING_TOKEN` where no letters can be sent.
+pub async fn confirm_by_email(users: &Users, auth: Option<&AuthData>) -> Result<Passed, ApiError> {
+    if !users.settings().email.offered {
+        return Err(ApiError::missing_token());
+    }
+    let purpose = Purpose {
+        action: "reset_password",
+        user_id: None,
+        flows: Flows::one([Stage::Email]).with_email_for(EmailPurpose::Password),
         request: json!({}),
     };
     match users.authenticate_for(purpose, auth).await? {

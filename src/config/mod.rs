@@ -9,6 +9,7 @@
 //! a line in `read.rs`.
 
 mod federation;
+mod mail;
 mod mistake;
 mod read;
 mod reader;
@@ -20,6 +21,7 @@ mod values;
 use std::path::Path;
 
 pub use federation::Federation;
+pub use mail::{Mail, MailTls};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use remarks::remarks;
 pub use settings::*;

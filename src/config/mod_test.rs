@@ -60,6 +60,32 @@ fn a_relay_needs_credentials_of_one_kind() {
     assert!(mistakes("[turn]\nuris = [\"http://turn.example.org\"]\n")[0].contains("turn.uris"));
 }
 
+#[test]
+fn a_mail_server_comes_with_what_it_needs() {
+    let from = "from = \"Us <us@a.example>\"\n";
+    let mail = |more: &str| format!("[mail]\nhost = \"mail.a.example\"\n{from}{more}");
+    let settings = read(&mail("user = \"u\"\npassword = \"p\"\n")).unwrap();
+    assert!(settings.mail.is_offered());
+    assert!(settings.mail.login.is_some());
+    assert!(!read("").unwrap().mail.is_offered());
+    for (text, key) in [
+        (
+            "[mail]\nhost = \"mail.a.example\"\n".to_owned(),
+            "mail.host",
+        ),
+        (mail("user = \"u\"\n"), "mail.user"),
+        (mail("tls = \"ssl\"\n"), "mail.tls"),
+        (mail("next_link_hosts = [1]\n"), "mail.next_link_hosts"),
+        (
+            "[mail]\nrequired_to_register = true\n".to_owned(),
+            "mail.required_to_register",
+        ),
+    ] {
+        let found = mistakes(&text);
+        assert!(found.len() == 1 && found[0].contains(key), "{found:?}");
+    }
+}
+
 /// A key that stands commented out must exist: `#key = value` has no space, prose has one.
 #[test]
 fn every_commented_key_of_the_example_is_a_key() {

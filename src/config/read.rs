@@ -9,7 +9,7 @@ use causeway_store::search::MAX_LANGUAGES;
 use ruma::{OwnedServerName, RoomVersionId};
 
 use super::{
-    federation,
+    federation, mail,
     reader::{Reader, Section},
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
@@ -40,6 +40,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         password: password(&mut reader.table("password")),
         limits: limits(&mut reader.table("limits")),
         federation: federation::read(&mut reader.table("federation")),
+        mail: mail::read(&mut reader.table("mail")),
         rooms: rooms(&mut reader.table("rooms")),
         media: media(&mut reader.table("media")),
         previews: previews(&mut reader.table("previews")),
@@ -259,6 +260,8 @@ fn limits(s: &mut Section<'_>) -> Limits {
         upload: rate(s, "upload_per_minute", "upload_burst"),
         search: rate(s, "search_per_minute", "search_burst"),
         preview: rate(s, "preview_per_minute", "preview_burst"),
+        mail: rate(s, "mail_per_minute", "mail_burst"),
+        confirm: rate(s, "confirm_per_minute", "confirm_burst"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Settings that are right, but that an operator may not mean.
 
-use super::Settings;
+use super::{MailTls, Settings};
 
 /// What is unusual about the settings, one sentence each.
 pub fn remarks(settings: &Settings) -> Vec<String> {
@@ -36,6 +36,14 @@ pub fn remarks(settings: &Settings) -> Vec<String> {
         remarks.push(
             "registration.open is on without require_token: anybody who reaches the server can \
              make accounts, and spammers look for such servers"
+                .to_owned(),
+        );
+    }
+    if let (Some(host), MailTls::None) = (&settings.mail.host, settings.mail.tls)
+        && !is_local(host)
+    {
+        remarks.push(
+            "mail.tls is \"none\": anybody on the way can read letters, and set passwords by them"
                 .to_owned(),
         );
     }

@@ -9,6 +9,7 @@ pub use causeway_outbound::IpRange;
 use ruma::{OwnedServerName, RoomVersionId};
 
 use super::federation::Federation;
+use super::mail::Mail;
 
 /// All settings of one server, checked: whoever holds them need not check them again.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Links to other servers.
     pub federation: Federation,
+    /// Letters to people.
+    pub mail: Mail,
     /// Memory for rooms.
     pub rooms: Rooms,
     /// The content repository.
@@ -211,6 +214,10 @@ pub struct Limits {
     pub search: RateLimit,
     /// Previews of links, per user.
     pub preview: RateLimit,
+    /// Letters to an e-mail address, per address of who asks.
+    pub mail: RateLimit,
+    /// Confirmed addresses, changed passwords, per address or user.
+    pub confirm: RateLimit,
 }
 
 /// A bucket: holds `burst` drops, and gets `per_minute` new ones each minute.
@@ -394,6 +401,8 @@ impl Limits {
             upload: rate,
             search: rate,
             preview: rate,
+            mail: rate,
+            confirm: rate,
         }
     }
 }

@@ -70,6 +70,15 @@ impl Entrance {
         self.take(action, Subject::User(user.to_owned()))
     }
 
+    /// Counts an attempt of `action` with an e-mail address, whoever makes it and whether or not it is
+    /// anybody's.
+    ///
+    /// # Errors
+    /// `M_LIMIT_EXCEEDED`.
+    pub fn check_mailbox(&self, action: Action, address: &str) -> Result<(), ApiError> {
+        self.take(action, Subject::mailbox(address))
+    }
+
     fn take(&self, action: Action, subject: Subject) -> Result<(), ApiError> {
         let now_us = u64::try_from(self.0.opened_at.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.0

@@ -12,6 +12,7 @@ pub mod ephemera;
 pub mod front;
 mod gate;
 pub mod health;
+mod letters;
 pub mod logging;
 pub mod metrics;
 pub mod parts;

@@ -24,6 +24,7 @@ use super::drain::Drain;
 use super::entrance::Entrance;
 use super::ephemera::Moment;
 use super::gate::{self, Manner};
+use super::letters;
 use super::metrics::{self, Figures};
 use super::post::Post;
 use super::state::{AppParts, AppState};
@@ -104,6 +105,7 @@ pub async fn open(
         rooms,
         sync,
         federation,
+        mailer: letters::mailer(settings)?,
         store: store.clone(),
         log,
         clock,
@@ -287,6 +289,7 @@ fn user_settings(settings: &Settings) -> UsersSettings {
         access_token_lifetime_ms: login.access_token_lifetime_ms,
         uia_session_lifetime_ms: login.uia_session_lifetime_ms,
         push_encrypted_events: settings.push.encrypted_events,
+        email: letters::emails(&settings.mail),
         federates: settings.federation.enabled,
         push_plain_http: settings.push.plain_http,
         min_password_length: password.min_length,

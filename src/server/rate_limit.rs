@@ -17,6 +17,9 @@ use crate::config::{Limits, RateLimit};
 /// Most buckets that are kept; one takes about 150 bytes.
 pub const MAX_BUCKETS: usize = 200_000;
 
+/// How much of an e-mail address is looked at.
+const MAX_MAILBOX_CHARS: usize = 256;
+
 const US_PER_MINUTE: u64 = 60_000_000;
 
 /// What is limited. Each has its own setting below `[limits]`, and its own buckets.
@@ -38,6 +41,10 @@ pub enum Action {
     Upload,
     /// Searching users or published rooms.
     Search,
+    /// Having a letter sent to an e-mail address.
+    Mail,
+    /// Confirming an e-mail address, changing a password.
+    Confirm,
     /// Having a link looked at.
     Preview,
 }
@@ -54,6 +61,8 @@ impl Action {
             Self::Upload => limits.upload,
             Self::Search => limits.search,
             Self::Preview => limits.preview,
+            Self::Mail => limits.mail,
+            Self::Confirm => limits.confirm,
         }
     }
 }
@@ -65,9 +74,18 @@ pub enum Subject {
     User(OwnedUserId),
     /// An IPv4 address, or the /64 network of an IPv6 address.
     Address(IpAddr),
+    /// An e-mail address, as [`Subject::mailbox`] writes it.
+    Mailbox(String),
 }
 
 impl Subject {
+    /// An e-mail address in small letters. What is too long to be one counts by its beginning, so that
+    /// buckets stay small.
+    pub fn mailbox(address: &str) -> Self {
+        let start = address.trim().chars().take(MAX_MAILBOX_CHARS);
+        Self::Mailbox(start.flat_map(char::to_lowercase).collect())
+    }
+
     /// The subscriber behind an address.
     pub fn address(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use causeway_federation::Federation;
+use causeway_mail::Mailer;
 use causeway_media::Media;
 use causeway_rooms::Rooms;
 use causeway_rooms::read::Reader;
@@ -41,6 +42,8 @@ pub struct AppParts {
     pub sync: Sync,
     /// Links to other servers, if there are any.
     pub federation: Option<Federation>,
+    /// Brings letters to people, if there is a mail server.
+    pub mailer: Option<Mailer>,
     /// The time.
     pub clock: Clock,
     /// The database.
@@ -86,6 +89,7 @@ parts! {
     rooms: Rooms,
     sync: Sync,
     federation: Option<Federation>,
+    mailer: Option<Mailer>,
     clock: Clock,
     store: Store,
     log: Log,

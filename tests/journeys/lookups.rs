@@ -67,7 +67,7 @@ async fn there_are_no_telephones() {
     ] {
         alice
             .post(path, body.clone())
-            .fails(403, "M_THREEPID_DENIED")
+            .fails(400, "M_THREEPID_MEDIUM_NOT_SUPPORTED")
             .await;
     }
 }

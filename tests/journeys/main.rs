@@ -13,6 +13,7 @@ mod dehydrated;
 mod device_lists;
 mod devices;
 mod directory;
+mod emails;
 mod ephemeral;
 mod federation;
 mod filters;

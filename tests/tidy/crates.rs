@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Manifest, files, manifests, program_lines, report, text};
 
 /// The arrows between the crates. What is not drawn is forbidden.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     (
         "causeway",
         &[
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "sync",
             "outbound",
             "federation",
+            "mail",
         ],
     ),
     ("causeway-events", &[]),
@@ -27,6 +28,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("causeway-users", &["events", "store"]),
     ("causeway-media", &["events", "store", "outbound"]),
     ("causeway-outbound", &[]),
+    ("causeway-mail", &[]),
     (
         "causeway-federation",
         &["events", "store", "rooms", "users", "media", "outbound"],

@@ -2,7 +2,7 @@
 
 use causeway_store::log::ProfileField;
 use causeway_store::users::accounts::{self as store, Account};
-use causeway_store::users::{key_backups, profiles};
+use causeway_store::users::{emails, key_backups, profiles};
 use causeway_store::{AppendError, Change, StoreError};
 use futures::future::try_join_all;
 use ruma::{DeviceId, OwnedUserId, UserId};
@@ -109,8 +109,8 @@ impl Users {
         self.set_password(user_id, password, true, None).await
     }
 
-    /// Closes an account for good: its sessions end, its pushers, its profile and its key backups
-    /// go, its name stays taken. Leaving its rooms is for the caller, who has them.
+    /// Closes an account for good: its sessions end, its pushers, its profile, its key backups and its
+    /// e-mail addresses go, its name stays taken. Leaving its rooms is for the caller, who has them.
     ///
     /// # Errors
     /// [`AccountError::NotFound`] if it does not exist or was closed before.
@@ -120,6 +120,7 @@ impl Users {
             return Err(AccountError::NotFound);
         }
         self.logout_others(user_id, None).await?;
+        emails::remove(self.store(), user_id.as_str(), None).await?;
         key_backups::delete_all(self.store(), user_id.as_str()).await?;
         let fields = profiles::load_all(self.store(), user_id.as_str()).await?;
         let changes = fields.into_iter().map(|(field, _)| {

@@ -6,7 +6,7 @@ use ruma::OwnedUserId;
 
 use crate::Users;
 use crate::localpart::new_user_id;
-use crate::registration::{Opening, RegisterError};
+use crate::registration::{Opening, RegisterError, new_email};
 use crate::secret::Secret;
 use crate::sessions::{DeviceWish, LoggedIn, TokenError};
 
@@ -63,6 +63,7 @@ impl Users {
             user_id: user_id.as_str(),
             password_hash: &password_hash,
             registration_token: opening.registration_token,
+            email: opening.email.map(new_email),
         };
         match accounts::upgrade_guest(self.store(), upgrade, self.now_ms()).await? {
             Creation::Created => {
@@ -72,6 +73,7 @@ impl Users {
             // Somebody has done the same meanwhile.
             Creation::Taken => Err(RegisterError::Taken),
             Creation::TokenSpent => Err(RegisterError::TokenSpent),
+            Creation::EmailTaken => Err(RegisterError::EmailTaken),
         }
     }
 }

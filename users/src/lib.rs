@@ -22,6 +22,7 @@ pub mod backup;
 pub mod dehydrated;
 pub mod devices;
 pub mod directory;
+pub mod emails;
 pub mod filters;
 pub mod from_servers;
 mod guests;

@@ -50,15 +50,6 @@ pub enum LoginError {
     Store(#[from] StoreError),
 }
 
-/// The name in an identifier, where it names a user of some server by id or localpart.
-/// Addresses of third parties belong to nobody here.
-pub fn name_of(identifier: &UserIdentifier) -> Option<&str> {
-    match identifier {
-        UserIdentifier::Matrix(id) => Some(&id.user),
-        _ => None,
-    }
-}
-
 impl Users {
     /// Logs somebody in on a device.
     ///
@@ -84,6 +75,22 @@ impl Users {
             }
         };
         Ok(self.begin_session(&user_id, device).await?)
+    }
+
+    /// The name in an identifier: a localpart or a whole id as it was written, or the id of the
+    /// account that has the e-mail address.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn name_in(&self, identifier: &UserIdentifier) -> Result<Option<String>, StoreError> {
+        Ok(match identifier {
+            UserIdentifier::Matrix(id) => Some(id.user.clone()),
+            UserIdentifier::Email(id) => {
+                let owner = self.owner_of_email(&id.address).await?;
+                owner.map(|owner| owner.to_string())
+            }
+            _ => None,
+        })
     }
 
     /// Whose name and password these are.

@@ -4,8 +4,8 @@
 //! a client may leave out in later requests of a session what it sent in the first.
 
 use causeway_store::log::{AccountData, ProfileField};
-use causeway_store::users::accounts::{self, Creation, NewAccount};
-use causeway_store::users::{registration as store, uia as uia_store};
+use causeway_store::users::accounts::{self, Creation, NewAccount, NewEmail};
+use causeway_store::users::{emails, registration as store, uia as uia_store};
 use causeway_store::{AppendError, Change, StoreError};
 use futures::future::try_join_all;
 use ruma::api::client::uiaa::AuthData;
@@ -14,10 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::Users;
+use crate::emails::{EmailPurpose, ProvedEmail};
 use crate::localpart::{LocalpartError, new_user_id};
 use crate::password::{PasswordError, check_strength};
 use crate::secret::{Secret, new_localpart};
 use crate::sessions::{DeviceWish, LoggedIn, SessionError};
+use crate::settings::EmailSettings;
 use crate::uia::{Challenge, Flows, Passed, Purpose, Stage, UiaError, Verdict};
 
 /// Attempts at a name nobody has, for people who do not choose one.
@@ -75,6 +77,9 @@ pub enum RegisterError {
     /// The registration token ran out of uses meanwhile.
     #[error("the registration token has no uses left")]
     TokenSpent,
+    /// Another account got the e-mail address meanwhile.
+    #[error("the e-mail address is in use")]
+    EmailTaken,
     /// The password will not do.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -178,10 +183,7 @@ impl Users {
         if !settings.terms.is_empty() {
             stages.push(Stage::Terms);
         }
-        if stages.is_empty() {
-            stages.push(Stage::Dummy);
-        }
-        let flows = Flows::one(stages);
+        let flows = with_email(stages, &self.settings().email);
         if settings.terms.is_empty() {
             return flows;
         }
@@ -203,10 +205,12 @@ impl Users {
             .proofs
             .get("registration_token")
             .and_then(Value::as_str);
+        let email = ProvedEmail::of(&passed);
         let account = Opening {
             user_id: kept.user_id,
             password_hash: Some(password_hash),
             registration_token: token,
+            email: email.as_ref(),
             ..Opening::default()
         };
         let user_id = if kept.is_upgrade {
@@ -214,6 +218,9 @@ impl Users {
         } else {
             self.create_account(account).await?
         };
+        if let Some(email) = &email {
+            emails::forget_session(self.store(), &email.sid).await?;
+        }
         if let Some(session) = &passed.session_id {
             let outcome = json!({ "registered": user_id });
             uia_store::set_outcome(self.store(), session, &outcome).await?;
@@ -275,6 +282,7 @@ impl Users {
                 is_guest: opening.is_guest,
                 is_admin: opening.is_admin,
                 registration_token: opening.registration_token,
+                email: opening.email.map(new_email),
             };
             match accounts::create(self.store(), account, self.now_ms()).await? {
                 Creation::Created => {
@@ -282,6 +290,7 @@ impl Users {
                     return Ok(user_id);
                 }
                 Creation::TokenSpent => return Err(RegisterError::TokenSpent),
+                Creation::EmailTaken => return Err(RegisterError::EmailTaken),
                 Creation::Taken if opening.user_id.is_some() => return Err(RegisterError::Taken),
                 Creation::Taken => {}
             }
@@ -319,6 +328,31 @@ pub(crate) struct Opening<'a> {
     pub(crate) is_guest: bool,
     pub(crate) is_admin: bool,
     pub(crate) registration_token: Option<&'a str>,
+    pub(crate) email: Option<&'a ProvedEmail>,
+}
+
+pub(crate) fn new_email(proved: &ProvedEmail) -> NewEmail<'_> {
+    NewEmail {
+        address: &proved.address,
+        validated_at: proved.validated_at,
+    }
+}
+
+/// The flows that begin with `stages`: without an e-mail address where none is needed, and with one
+/// where letters can be sent.
+fn with_email(stages: Vec<Stage>, email: &EmailSettings) -> Flows {
+    let mut with = stages.clone();
+    with.push(Stage::Email);
+    let mut without = stages;
+    if without.is_empty() {
+        without.push(Stage::Dummy);
+    }
+    let flows = match (email.offered, email.required_to_register) {
+        (false, _) => return Flows::one(without),
+        (true, true) => Flows::one(with),
+        (true, false) => Flows::one(without).or(with),
+    };
+    flows.with_email_for(EmailPurpose::Register)
 }
 
 fn outcome(proofs: &Value) -> Option<OwnedUserId> {

@@ -57,6 +57,8 @@ pub enum TokenKind {
     Login,
     /// Proves to others who somebody is.
     OpenId,
+    /// Stands in the link of a letter.
+    Email,
 }
 
 impl TokenKind {
@@ -66,6 +68,7 @@ impl TokenKind {
             Self::Refresh => "cwr_",
             Self::Login => "cwl_",
             Self::OpenId => "cwo_",
+            Self::Email => "cwe_",
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct UsersSettings {
     pub hash_cost: HashCost,
     /// Whether the default push rules push all encrypted events (MSC4028).
     pub push_encrypted_events: bool,
+    /// E-mail addresses of accounts.
+    pub email: EmailSettings,
     /// Whether this server speaks to others.
     pub federates: bool,
     /// Whether push gateways may be reached by plain `http`, too.
@@ -49,6 +51,17 @@ pub struct RegistrationSettings {
     pub shared_secret: Option<Secret>,
     /// Documents to agree to.
     pub terms: Vec<Term>,
+}
+
+/// What people can do with e-mail addresses.
+#[derive(Clone, Debug, Default)]
+pub struct EmailSettings {
+    /// Whether letters can be sent, so that addresses can be proved.
+    pub offered: bool,
+    /// Whether nobody registers without one.
+    pub required_to_register: bool,
+    /// Hosts that people may be led to when they have confirmed an address; none: any.
+    pub next_link_hosts: Option<Vec<String>>,
 }
 
 /// A document that new users agree to.
@@ -85,6 +98,7 @@ impl UsersSettings {
             min_password_length: 1,
             hash_cost: HashCost::CHEAPEST,
             push_encrypted_events: false,
+            email: EmailSettings::default(),
             federates: false,
             push_plain_http: false,
         }

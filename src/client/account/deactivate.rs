@@ -26,11 +26,17 @@ pub async fn deactivate(
         request.auth.as_ref(),
     )
     .await?;
+    let had_addresses = !users.emails_of(&session.user_id).await?.is_empty();
     users.deactivate(&session.user_id, request.erase).await?;
     users.finish_uia(&passed).await?;
     // Whoever deactivates an account closes the window at once: the rooms are left all the same.
     let leaving = tokio::spawn(async move { rooms.leave_all(&session.user_id).await });
     leaving.await.map_err(ApiError::internal)??;
-    // There are no third-party ids, so all of them are unbound.
-    Ok(Answer(Response::new(ThirdPartyIdRemovalStatus::Success)))
+    // At which identity servers addresses were bound is not known here.
+    let unbound = if had_addresses {
+        ThirdPartyIdRemovalStatus::NoSupport
+    } else {
+        ThirdPartyIdRemovalStatus::Success
+    };
+    Ok(Answer(Response::new(unbound)))
 }

@@ -2,6 +2,9 @@
 
 mod available;
 mod deactivate;
+pub mod email_page;
+pub mod email_tokens;
+pub mod msisdn_tokens;
 mod password;
 mod register;
 mod shared_secret;

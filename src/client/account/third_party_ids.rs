@@ -1,61 +1,120 @@
-//! Addresses of third parties (e-mail, telephone). This server binds none, which the answers say.
+//! E-mail addresses of an account. Telephone numbers are not known here, and nothing is bound at
+//! identity servers, which the answers say.
 
+use axum::Json;
+use axum::extract::State;
+use causeway_users::Users;
 use http::StatusCode;
 use ruma::api::client::account::{
-    ThirdPartyIdRemovalStatus, add_3pid, bind_3pid, delete_3pid, get_3pids,
-    request_3pid_management_token_via_email, request_3pid_management_token_via_msisdn,
-    request_password_change_token_via_email, request_password_change_token_via_msisdn,
-    request_registration_token_via_email, request_registration_token_via_msisdn, unbind_3pid,
+    ThirdPartyIdRemovalStatus, add_3pid, bind_3pid, delete_3pid, get_3pids, unbind_3pid,
 };
+use ruma::thirdparty::Medium;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
+use crate::client::json_body::JsonBody;
+use crate::client::uia;
+use crate::server::entrance::Entrance;
 
-fn denied() -> ApiError {
-    ApiError::new(
-        StatusCode::FORBIDDEN,
-        "M_THREEPID_DENIED",
-        "This server does not bind e-mail addresses or telephone numbers",
-    )
-}
-
-fn unknown() -> ApiError {
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "M_THREEPID_NOT_FOUND",
-        "No account has this address",
-    )
-}
+/// What an addition must be authenticated for.
+const ACTION: &str = "add_3pid";
 
 /// `GET /_matrix/client/v3/account/3pid`
-pub async fn list(_: Session, _: Ruma<get_3pids::v3::Request>) -> Answer<get_3pids::v3::Response> {
-    Answer(get_3pids::v3::Response::new(Vec::new()))
+pub async fn list(
+    State(users): State<Users>,
+    session: Session,
+    _: Ruma<get_3pids::v3::Request>,
+) -> Result<Json<Value>, ApiError> {
+    let emails = users.emails_of(&session.user_id).await?;
+    let threepids: Vec<Value> = emails
+        .into_iter()
+        .map(|email| {
+            json!({
+                "medium": "email",
+                "address": email.address,
+                "validated_at": email.validated_at,
+                "added_at": email.added_at,
+            })
+        })
+        .collect();
+    Ok(Json(json!({ "threepids": threepids })))
 }
 
 /// `POST /_matrix/client/v3/account/3pid/add`
-pub async fn add(_: Session, _: Ruma<add_3pid::v3::Request>) -> ApiError {
-    denied()
+pub async fn add(
+    State(users): State<Users>,
+    State(entrance): State<Entrance>,
+    session: Session,
+    Ruma(request): Ruma<add_3pid::v3::Request>,
+) -> Result<Answer<add_3pid::v3::Response>, ApiError> {
+    let auth = request.auth.as_ref();
+    let passed = uia::confirm(&users, &entrance, &session, ACTION, auth).await?;
+    let (sid, client_secret) = (request.sid.as_str(), request.client_secret.as_str());
+    users
+        .add_email(&session.user_id, sid, client_secret)
+        .await?;
+    users.finish_uia(&passed).await?;
+    Ok(Answer(add_3pid::v3::Response::new()))
 }
 
-/// `POST /_matrix/client/v3/account/3pid`, the older form of [`add`].
-pub async fn add_deprecated(_: Session) -> ApiError {
-    denied()
+/// The older form of [`add`]. The identity server that it names is not asked: addresses are proved
+/// here.
+#[derive(Deserialize)]
+pub struct Deprecated {
+    three_pid_creds: Credentials,
+    auth: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    sid: String,
+    client_secret: String,
+}
+
+/// `POST /_matrix/client/v3/account/3pid`. As [`add`], it asks for the password: with an address
+/// on the account its password can be replaced.
+pub async fn add_deprecated(
+    State(users): State<Users>,
+    State(entrance): State<Entrance>,
+    session: Session,
+    JsonBody(body): JsonBody<Deprecated>,
+) -> Result<Json<Value>, ApiError> {
+    let auth = uia::auth(body.auth)?;
+    let passed = uia::confirm(&users, &entrance, &session, ACTION, auth.as_ref()).await?;
+    let Credentials { sid, client_secret } = &body.three_pid_creds;
+    users
+        .add_email(&session.user_id, sid, client_secret)
+        .await?;
+    users.finish_uia(&passed).await?;
+    Ok(Json(json!({})))
 }
 
 /// `POST /_matrix/client/v3/account/3pid/bind`
 pub async fn bind(_: Session, _: Ruma<bind_3pid::v3::Request>) -> ApiError {
-    denied()
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "M_THREEPID_DENIED",
+        "This server does not bind addresses at identity servers",
+    )
 }
 
-/// `POST /_matrix/client/v3/account/3pid/delete`
+/// `POST /_matrix/client/v3/account/3pid/delete`. At which identity server an address was bound is not
+/// known here: `no-support`.
 pub async fn delete(
-    _: Session,
-    _: Ruma<delete_3pid::v3::Request>,
-) -> Answer<delete_3pid::v3::Response> {
-    Answer(delete_3pid::v3::Response::new(
-        ThirdPartyIdRemovalStatus::Success,
-    ))
+    State(users): State<Users>,
+    session: Session,
+    Ruma(request): Ruma<delete_3pid::v3::Request>,
+) -> Result<Answer<delete_3pid::v3::Response>, ApiError> {
+    if request.medium == Medium::Email {
+        users
+            .remove_email(&session.user_id, &request.address)
+            .await?;
+    }
+    let status = ThirdPartyIdRemovalStatus::NoSupport;
+    Ok(Answer(delete_3pid::v3::Response::new(status)))
 }
 
 /// `POST /_matrix/client/v3/account/3pid/unbind`
@@ -64,48 +123,6 @@ pub async fn unbind(
     _: Ruma<unbind_3pid::v3::Request>,
 ) -> Answer<unbind_3pid::v3::Response> {
     Answer(unbind_3pid::v3::Response::new(
-        ThirdPartyIdRemovalStatus::Success,
+        ThirdPartyIdRemovalStatus::NoSupport,
     ))
-}
-
-/// `POST /_matrix/client/v3/account/3pid/email/requestToken`
-pub async fn email_token(
-    _: Ruma<request_3pid_management_token_via_email::v3::Request>,
-) -> ApiError {
-    denied()
-}
-
-/// `POST /_matrix/client/v3/account/3pid/msisdn/requestToken`
-pub async fn msisdn_token(
-    _: Ruma<request_3pid_management_token_via_msisdn::v3::Request>,
-) -> ApiError {
-    denied()
-}
-
-/// `POST /_matrix/client/v3/register/email/requestToken`
-pub async fn register_email_token(
-    _: Ruma<request_registration_token_via_email::v3::Request>,
-) -> ApiError {
-    denied()
-}
-
-/// `POST /_matrix/client/v3/register/msisdn/requestToken`
-pub async fn register_msisdn_token(
-    _: Ruma<request_registration_token_via_msisdn::v3::Request>,
-) -> ApiError {
-    denied()
-}
-
-/// `POST /_matrix/client/v3/account/password/email/requestToken`
-pub async fn password_email_token(
-    _: Ruma<request_password_change_token_via_email::v3::Request>,
-) -> ApiError {
-    unknown()
-}
-
-/// `POST /_matrix/client/v3/account/password/msisdn/requestToken`
-pub async fn password_msisdn_token(
-    _: Ruma<request_password_change_token_via_msisdn::v3::Request>,
-) -> ApiError {
-    denied()
 }

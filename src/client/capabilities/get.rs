@@ -40,7 +40,7 @@ pub async fn get(
     all["m.change_password"] = json!({"enabled": settings.login.password});
     all["m.set_displayname"] = json!({"enabled": true});
     all["m.set_avatar_url"] = json!({"enabled": true});
-    all["m.3pid_changes"] = json!({"enabled": false});
+    all["m.3pid_changes"] = json!({"enabled": settings.mail.is_offered()});
     // Absent for those who may not: "Account moderation capability".
     if session.is_admin {
         all["m.account_moderation"] = json!({"suspend": true, "lock": true});

@@ -1,8 +1,12 @@
 //! Errors of the office, as the client API tells them.
 
+use std::time::Duration;
+
+use causeway_mail::MailError;
 use causeway_users::account_data::AccountDataError;
 use causeway_users::accounts::AccountError;
 use causeway_users::devices::DeviceError;
+use causeway_users::emails::EmailError;
 use causeway_users::filters::FilterError;
 use causeway_users::localpart::LocalpartError;
 use causeway_users::login::LoginError;
@@ -21,6 +25,9 @@ use http::StatusCode;
 use ruma::push::InsertPushRuleError;
 
 use super::ApiError;
+
+/// What somebody is asked to wait whose letter found too many others before it.
+const MAIL_RETRY: Duration = Duration::from_secs(30);
 
 fn bad(errcode: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, errcode, message)
@@ -112,6 +119,7 @@ impl From<RegisterError> for ApiError {
                 Self::forbidden("guest_access_token is not that of a guest with this username")
             }
             RegisterError::NoPassword => Self::missing_param("A password is needed"),
+            RegisterError::EmailTaken => bad("M_THREEPID_IN_USE", error.to_string()),
             RegisterError::TokenSpent => Self::forbidden("The registration token has no uses left"),
             RegisterError::Password(error) => error.into(),
             RegisterError::Uia(error) => error.into(),
@@ -144,6 +152,39 @@ impl From<AccountError> for ApiError {
             AccountError::Session(error) => error.into(),
             AccountError::Store(error) => error.into(),
             AccountError::Append(error) => error.into(),
+        }
+    }
+}
+
+impl From<EmailError> for ApiError {
+    fn from(error: EmailError) -> Self {
+        let message = error.to_string();
+        match error {
+            EmailError::Closed => Self::forbidden("Registration is not open here"),
+            EmailError::BadAddress | EmailError::BadLink => Self::invalid_param(message),
+            EmailError::TooMany(ms) => Self::LimitExceeded {
+                retry_after: Duration::from_millis(ms),
+            },
+            EmailError::InUse => bad("M_THREEPID_IN_USE", message),
+            EmailError::NotFound => bad("M_THREEPID_NOT_FOUND", message),
+            EmailError::NotConfirmed => {
+                Self::new(StatusCode::FORBIDDEN, "M_THREEPID_AUTH_FAILED", message)
+            }
+            EmailError::NoRoom => Self::new(StatusCode::FORBIDDEN, "M_THREEPID_DENIED", message),
+            EmailError::Account(error) => error.into(),
+            EmailError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MailError> for ApiError {
+    fn from(error: MailError) -> Self {
+        match error {
+            MailError::Address(_) => Self::invalid_param("No letter can be sent to this address"),
+            MailError::Busy => Self::LimitExceeded {
+                retry_after: MAIL_RETRY,
+            },
+            error => Self::internal(error),
         }
     }
 }

@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use causeway_users::Users;
-use causeway_users::login::{Credentials, name_of};
+use causeway_users::login::Credentials;
 use causeway_users::secret::Secret;
 use causeway_users::sessions::DeviceWish;
 use ruma::OwnedDeviceId;
@@ -36,7 +36,10 @@ pub async fn login(
     State(entrance): State<Entrance>,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Json<Value>, ApiError> {
-    let credentials = credentials(&body)?;
+    if let Some(UserIdentifier::Email(id)) = &body.identifier {
+        entrance.check_mailbox(Action::Login, &id.address)?;
+    }
+    let credentials = credentials(&users, &body).await?;
     if let Credentials::Password { user, .. } = &credentials
         && let Some(user_id) = users.resolve(user)
     {
@@ -51,20 +54,19 @@ pub async fn login(
     Ok(Json(register_answer(&login.user_id, Some(&login))))
 }
 
-fn credentials(body: &Body) -> Result<Credentials, ApiError> {
+async fn credentials(users: &Users, body: &Body) -> Result<Credentials, ApiError> {
     match body.r#type.as_str() {
         "m.login.password" => {
             let password = body.password.as_deref();
             let password =
                 password.ok_or_else(|| ApiError::missing_param("password is missing"))?;
             let user = match (&body.identifier, &body.user) {
-                // An address of a third party belongs to nobody here.
-                (Some(identifier), _) => name_of(identifier).unwrap_or_default(),
-                (None, Some(user)) => user,
+                (Some(identifier), _) => users.name_in(identifier).await?.unwrap_or_default(),
+                (None, Some(user)) => user.clone(),
                 (None, None) => return Err(ApiError::missing_param("identifier is missing")),
             };
             Ok(Credentials::Password {
-                user: user.to_owned(),
+                user,
                 password: Secret::new(password),
             })
         }

@@ -1,6 +1,6 @@
 //! Accounts of this server.
 
-use super::{db_ms, from_db_ms};
+use super::{db_ms, emails, from_db_ms};
 use crate::{Store, StoreError, meter};
 
 /// Most accounts a page of the list holds.
@@ -40,6 +40,17 @@ pub struct NewAccount<'a> {
     pub is_admin: bool,
     /// A token with limited uses that pays for it.
     pub registration_token: Option<&'a str>,
+    /// An e-mail address that was proved.
+    pub email: Option<NewEmail<'a>>,
+}
+
+/// An e-mail address that an account gets with its making.
+#[derive(Clone, Copy)]
+pub struct NewEmail<'a> {
+    /// The address, in small letters.
+    pub address: &'a str,
+    /// When it was proved, in milliseconds.
+    pub validated_at: u64,
 }
 
 /// What became of an attempt to make an account.
@@ -51,6 +62,8 @@ pub enum Creation {
     Taken,
     /// The registration token has no uses left; nothing was made.
     TokenSpent,
+    /// Another account has the e-mail address; nothing was made.
+    EmailTaken,
 }
 
 /// Makes an account and, in the same transaction, takes one use of its registration token.
@@ -82,6 +95,9 @@ pub async fn create(
     if made.rows_affected() == 0 {
         return Ok(Creation::Taken);
     }
+    if !furnish(&mut tx, account.user_id, account.email, now_ms).await? {
+        return Ok(Creation::EmailTaken);
+    }
     meter::timed(tx.commit()).await?;
     Ok(Creation::Created)
 }
@@ -95,6 +111,8 @@ pub struct GuestUpgrade<'a> {
     pub password_hash: &'a str,
     /// A token with limited uses that pays for it.
     pub registration_token: Option<&'a str>,
+    /// An e-mail address that was proved.
+    pub email: Option<NewEmail<'a>>,
 }
 
 /// Makes a guest's account a full one and, in the same transaction, takes one use of the
@@ -124,8 +142,24 @@ pub async fn upgrade_guest(
     if changed.rows_affected() == 0 {
         return Ok(Creation::Taken);
     }
+    if !furnish(&mut tx, upgrade.user_id, upgrade.email, now_ms).await? {
+        return Ok(Creation::EmailTaken);
+    }
     meter::timed(tx.commit()).await?;
     Ok(Creation::Created)
+}
+
+/// Gives a new account its e-mail address, if it is to have one; `false` if another account has it.
+async fn furnish(
+    tx: &mut sqlx::PgTransaction<'_>,
+    user_id: &str,
+    email: Option<NewEmail<'_>>,
+    now_ms: u64,
+) -> Result<bool, StoreError> {
+    match email {
+        Some(email) => emails::give(tx, user_id, email.address, email.validated_at, now_ms).await,
+        None => Ok(true),
+    }
 }
 
 /// Takes one use of a registration token, if there is one to be paid with; `false` if it has none

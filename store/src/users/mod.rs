@@ -13,6 +13,7 @@ pub mod dehydrated;
 pub mod device_keys;
 pub mod devices;
 pub mod directory;
+pub mod emails;
 pub mod filters;
 pub mod key_backups;
 pub mod moderation;

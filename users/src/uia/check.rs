@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Flows, Passed, Purpose, Stage, Verdict};
 use crate::Users;
-use crate::login::{LoginError, name_of};
+use crate::emails::{LINK_LIFETIME_MS, ProvedEmail};
+use crate::login::LoginError;
 use crate::secret::{Secret, new_session_id};
 
 /// Why authentication could not go on.
@@ -70,7 +71,7 @@ impl Users {
             // Only a session: the stage was passed elsewhere, on a page of the server.
             None => return self.conclude(&purpose, known, None).await,
         };
-        match self.check_stage(stage, auth, purpose.user_id).await? {
+        match self.check_stage(stage, auth, &purpose).await? {
             Checked::Passed(proof) => self.conclude(&purpose, known, Some((stage, proof))).await,
             Checked::Failed(errcode, error) => {
                 self.challenge(&purpose, known, Some((errcode, error)))
@@ -119,14 +120,17 @@ impl Users {
         &self,
         stage: Stage,
         auth: &AuthData,
-        user_id: Option<&UserId>,
+        purpose: &Purpose<'_>,
     ) -> Result<Checked, UiaError> {
         Ok(match (stage, auth) {
             (Stage::Password, AuthData::Password(password)) => {
-                let name = name_of(&password.identifier).unwrap_or_default();
+                let name = self
+                    .name_in(&password.identifier)
+                    .await?
+                    .unwrap_or_default();
                 let secret = Secret::new(password.password.as_str());
-                match self.check_password(name, secret).await {
-                    Ok(id) if Some(&*id) == user_id => Checked::Passed(json!({})),
+                match self.check_password(&name, secret).await {
+                    Ok(id) if Some(&*id) == purpose.user_id => Checked::Passed(json!({})),
                     Ok(_) => return Err(UiaError::OtherUser),
                     Err(LoginError::Wrong | LoginError::Deactivated) => {
                         Checked::Failed("M_FORBIDDEN", "Wrong user name or password")
@@ -142,8 +146,32 @@ impl Users {
                     Checked::Failed("M_FORBIDDEN", "The registration token is not valid")
                 }
             }
+            (Stage::Email, AuthData::EmailIdentity(data)) => {
+                let creds = &data.thirdparty_id_creds;
+                self.check_email(purpose, creds.sid.as_str(), creds.client_secret.as_str())
+                    .await?
+            }
             (Stage::Dummy | Stage::Terms, _) => Checked::Passed(json!({})),
             _ => Checked::Failed("M_BAD_JSON", "The stage lacks its fields"),
+        })
+    }
+
+    async fn check_email(
+        &self,
+        purpose: &Purpose<'_>,
+        sid: &str,
+        client_secret: &str,
+    ) -> Result<Checked, UiaError> {
+        let proved = match purpose.flows.email_for() {
+            Some(email) => self.proved_email(email, sid, client_secret).await?,
+            None => None,
+        };
+        Ok(match proved {
+            Some(proved) => Checked::Passed(json!({ ProvedEmail::PROOF: proved })),
+            None => Checked::Failed(
+                "M_THREEPID_AUTH_FAILED",
+                "The e-mail address was not confirmed",
+            ),
         })
     }
 
@@ -189,7 +217,13 @@ impl Users {
         if session.session_id.is_empty() {
             session.session_id = new_session_id();
             let now_ms = self.now_ms();
-            let expires_at = now_ms + self.settings().uia_session_lifetime_ms;
+            let life = self.settings().uia_session_lifetime_ms;
+            // A letter takes its time.
+            let life = match purpose.flows.email_for() {
+                Some(_) => life.max(LINK_LIFETIME_MS),
+                None => life,
+            };
+            let expires_at = now_ms + life;
             store::create(self.store(), &session, expires_at, now_ms).await?;
         }
         let challenge = purpose

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::emails::EmailPurpose;
+
 /// A stage of authentication that this server can check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -14,6 +16,8 @@ pub enum Stage {
     RegistrationToken,
     /// Documents were agreed to.
     Terms,
+    /// An e-mail address.
+    Email,
 }
 
 impl Stage {
@@ -24,6 +28,7 @@ impl Stage {
             Self::Password => "m.login.password",
             Self::RegistrationToken => "m.login.registration_token",
             Self::Terms => "m.login.terms",
+            Self::Email => "m.login.email.identity",
         }
     }
 
@@ -34,6 +39,7 @@ impl Stage {
             Self::Password,
             Self::RegistrationToken,
             Self::Terms,
+            Self::Email,
         ]
         .into_iter()
         .find(|stage| stage.name() == name)
@@ -45,6 +51,8 @@ impl Stage {
 pub struct Flows {
     flows: Vec<Vec<Stage>>,
     params: Map<String, Value>,
+    /// For what an address is proved, where that is a stage.
+    email: Option<EmailPurpose>,
 }
 
 impl Flows {
@@ -52,8 +60,27 @@ impl Flows {
     pub fn one(stages: impl Into<Vec<Stage>>) -> Self {
         Self {
             flows: vec![stages.into()],
-            params: Map::new(),
+            ..Self::default()
         }
+    }
+
+    /// The same, with another flow to choose.
+    #[must_use]
+    pub fn or(mut self, stages: impl Into<Vec<Stage>>) -> Self {
+        self.flows.push(stages.into());
+        self
+    }
+
+    /// The same; an e-mail address is to be proved for this.
+    #[must_use]
+    pub fn with_email_for(mut self, purpose: EmailPurpose) -> Self {
+        self.email = Some(purpose);
+        self
+    }
+
+    /// For what an e-mail address is to be proved.
+    pub fn email_for(&self) -> Option<EmailPurpose> {
+        self.email
     }
 
     /// The same, with parameters of a stage.
