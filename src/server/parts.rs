@@ -86,7 +86,7 @@ pub async fn open(
     };
     let federation = letter_box(settings, store, &clock, key, neighbours).await?;
     let indexer = indexer(settings, store, &log).await?;
-    let post = Post::start(federation.as_ref(), store, &clock, &log).await?;
+    let post = Post::start(federation.as_ref(), store, &clock, &log, &sync).await?;
     let figures = figures.map(|handle| Figures {
         handle,
         bearer_token: settings.metrics.bearer_token.clone(),

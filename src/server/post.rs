@@ -4,12 +4,17 @@ use anyhow::Context as _;
 use causeway_federation::Federation;
 use causeway_federation::outbox::Outbox;
 use causeway_store::{Clock, Log, Store, outbox};
-use tokio::task::JoinHandle;
+use causeway_sync::Sync;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::ephemera;
 
 /// What runs for other servers.
 pub struct Post {
     outbox: Outbox,
     reader: JoinHandle<()>,
+    /// What lives for a moment.
+    moments: JoinSet<()>,
 }
 
 impl Post {
@@ -23,6 +28,7 @@ impl Post {
         store: &Store,
         clock: &Clock,
         log: &Log,
+        sync: &Sync,
     ) -> anyhow::Result<Option<Self>> {
         let trouble = "the outbox for other servers cannot be opened";
         let Some(federation) = federation else {
@@ -31,14 +37,21 @@ impl Post {
         };
         let opened = federation.outbox(store.clone(), clock.clone(), log).await;
         let (outbox, reader) = opened.context(trouble)?;
+        let mut moments = JoinSet::new();
+        let (fleeting, told) = (sync.fleeting(), outbox.clone());
+        let (ours, time) = (federation.links().server_name().to_owned(), clock.clone());
+        moments.spawn(async move { ephemera::let_out(fleeting, told, &ours, time).await });
+        moments.spawn(outbox.clone().run_moments());
         Ok(Some(Self {
             outbox,
+            moments,
             reader: tokio::spawn(reader.run()),
         }))
     }
 
     /// Ends it: what is under way may arrive, anything else is sent after the next start.
-    pub async fn close(self) {
+    pub async fn close(mut self) {
+        self.moments.shutdown().await;
         self.outbox.close().await;
         if let Err(error) = self.reader.await {
             tracing::warn!(%error, "telling other servers has failed");

@@ -23,7 +23,9 @@ use crate::event::Reader;
 use crate::filter::Filter;
 use crate::follow;
 use crate::hub::{Hub, HubCounts, Look, Looker};
-use crate::limits::{CACHED_FILTERS, MAX_LAG, MAX_TIMEOUT_MS, MAX_TYPING_MS};
+use crate::limits::{
+    CACHED_FILTERS, HEARD_PRESENCE_MS, MAX_LAG, MAX_TIMEOUT_MS, MAX_TYPING_MS, OFFLINE_AFTER_MS,
+};
 use crate::parked::Parked;
 use crate::presence::{Presence, State};
 use crate::read;
@@ -266,6 +268,29 @@ impl Sync {
         self.inner.be_loaded(&user).await?;
         let now_ms = self.inner.clock.now_ms();
         let mut hub = self.inner.hub.lock();
+        hub.set_presence(&user, state, Some(status_msg), now_ms);
+        hub.spread_presence();
+        Ok(())
+    }
+
+    /// Another server says whether one of its users is there, which holds for half an hour.
+    ///
+    /// # Errors
+    /// [`SyncError::NotInRoom`] if nobody here shares a room with the user; if the store fails.
+    pub async fn hear_presence(
+        &self,
+        user: &UserId,
+        state: State,
+        status_msg: Option<String>,
+    ) -> Result<(), SyncError> {
+        let user = user.to_owned();
+        self.inner.be_loaded(&user).await?;
+        let now_ms = self.inner.clock.now_ms();
+        let mut hub = self.inner.hub.lock();
+        let known = hub.users.get_mut(&user);
+        let known = known.filter(|known| !known.rooms.is_empty());
+        let known = known.ok_or(SyncError::NotInRoom)?;
+        known.last_seen_ms = now_ms + (HEARD_PRESENCE_MS - OFFLINE_AFTER_MS);
         hub.set_presence(&user, state, Some(status_msg), now_ms);
         hub.spread_presence();
         Ok(())

@@ -69,6 +69,9 @@ pub const MAX_COUNTING: std::time::Duration = std::time::Duration::from_secs(1);
 /// Time without a request after which a user is offline, in milliseconds.
 pub const OFFLINE_AFTER_MS: u64 = 30_000;
 
+/// How long another server's word is believed that a user is there, in milliseconds.
+pub const HEARD_PRESENCE_MS: u64 = 30 * 60_000;
+
 /// Time without a request after which nothing is kept about a user, in milliseconds.
 pub const UNLOAD_AFTER_MS: u64 = 300_000;
 

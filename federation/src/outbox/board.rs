@@ -6,6 +6,8 @@ use causeway_store::Position;
 use causeway_store::outbox::{Destination, Item};
 use ruma::{OwnedServerName, ServerName};
 
+use super::moments::Moments;
+
 /// Things that one server's queue holds; a slower server is behind, and looked after from the tables.
 const MAX_QUEUE: usize = 1_000;
 
@@ -16,6 +18,8 @@ const LONGEST_PAUSE_MS: u64 = 6 * 3_600_000;
 #[derive(Default)]
 struct Server {
     queue: VecDeque<(Position, Item)>,
+    /// What goes along with the next transaction, if that comes to be.
+    moments: Moments,
     /// A courier is on the way.
     is_served: bool,
     /// The first position of what the courier has.
@@ -79,10 +83,25 @@ impl Board {
         self.position = up_to;
     }
 
+    /// Lets what lives for a moment go along to servers that take what they are sent, or are to be
+    /// tried again.
+    pub(super) fn post_moments(
+        &mut self,
+        addressed: HashMap<OwnedServerName, Moments>,
+        now_ms: u64,
+    ) {
+        for (name, moments) in addressed {
+            let server = self.servers.entry(name).or_default();
+            if server.behind_from.is_none() && server.next_try_ms <= now_ms {
+                server.moments.add(moments);
+            }
+        }
+    }
+
     /// Servers that have something to get now, and whether they failed the last time.
     pub(super) fn due(&self, now_ms: u64) -> Vec<(OwnedServerName, bool)> {
         let due = self.servers.iter().filter(|(_, server)| {
-            let lacks = server.behind_from.is_some() || !server.queue.is_empty();
+            let lacks = server.behind_from.is_some() || !server.has_nothing();
             lacks && !server.is_served && server.next_try_ms <= now_ms
         });
         due.map(|(name, server)| (name.clone(), server.failures > 0))
@@ -113,16 +132,17 @@ impl Board {
         if let Some(from) = server.behind_from {
             return Task::CatchUp(from, position);
         }
-        if server.queue.is_empty() {
+        if server.has_nothing() {
             server.is_served = false;
             if server.failures == 0 && !server.is_unwritten {
                 self.servers.remove(name);
             }
             return Task::Done;
         }
-        let count = take(&server.queue).max(1);
+        let count = take(&server.queue).max(1).min(server.queue.len());
         server.under_way = server.queue.front().map(|(position, _)| *position);
-        Task::Send(server.queue.drain(..count).collect())
+        let moments = std::mem::take(&mut server.moments);
+        Task::Send(server.queue.drain(..count).collect(), moments)
     }
 
     /// A server has taken what it was sent. `caught_up` is where it is then, if it was behind.
@@ -238,7 +258,7 @@ impl Board {
 /// What a courier is to do.
 pub(super) enum Task {
     /// Send this.
-    Send(Vec<(Position, Item)>),
+    Send(Vec<(Position, Item)>, Moments),
     /// Look up and send what came after the first position, up to the second.
     CatchUp(Position, Position),
     /// Nothing; the turn is over.
@@ -246,6 +266,10 @@ pub(super) enum Task {
 }
 
 impl Server {
+    fn has_nothing(&self) -> bool {
+        self.queue.is_empty() && self.moments.is_empty()
+    }
+
     /// What is not sent yet will be looked up.
     fn fall_behind(&mut self) {
         let first = self.queue.front().map(|(position, _)| *position);
@@ -257,6 +281,7 @@ impl Server {
         self.is_unwritten = true;
         self.under_way = None;
         self.queue.clear();
+        self.moments = Moments::default();
     }
 
     fn row(&self, name: &ServerName) -> Destination {

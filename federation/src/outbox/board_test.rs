@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use causeway_store::RoomNid;
 use causeway_store::outbox::OutEvent;
-use ruma::{owned_server_name, server_name};
+use ruma::{owned_room_id, owned_server_name, owned_user_id, server_name};
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn what_is_under_way_holds_the_cursor_back() {
     post(&mut board, 11);
     post(&mut board, 12);
     assert_eq!(board.floor(), Position(10));
-    let Task::Send(items) = turn(&mut board, 0) else {
+    let Task::Send(items, _) = turn(&mut board, 0) else {
         panic!("something is to be sent");
     };
     assert_eq!(items.len(), 2);
@@ -44,7 +44,7 @@ fn what_is_under_way_holds_the_cursor_back() {
     assert_eq!(board.floor(), Position(10));
     board.succeed(b(), 0, None);
     assert_eq!(board.floor(), Position(12));
-    assert!(matches!(board.next(b(), VecDeque::len), Task::Send(items) if items.len() == 1));
+    assert!(matches!(board.next(b(), VecDeque::len), Task::Send(items, _) if items.len() == 1));
     board.succeed(b(), 0, None);
     assert!(matches!(board.next(b(), VecDeque::len), Task::Done));
     assert_eq!(board.floor(), Position(13));
@@ -82,7 +82,7 @@ fn who_fails_is_behind_and_delays_nobody() {
     );
     board.succeed(b(), 1_004, Some(Position(13)));
     post(&mut board, 14);
-    assert!(matches!(board.next(b(), VecDeque::len), Task::Send(items) if items.len() == 1));
+    assert!(matches!(board.next(b(), VecDeque::len), Task::Send(items, _) if items.len() == 1));
 }
 
 #[test]
@@ -111,4 +111,55 @@ fn a_slow_server_has_no_endless_queue() {
     let server = &board.servers[b()];
     assert_eq!(server.queue.len(), 0);
     assert_eq!(server.behind_from, Some(Position(0)));
+}
+
+fn typing(is_typing: bool) -> HashMap<OwnedServerName, Moments> {
+    let key = (owned_room_id!("!a:a.test"), owned_user_id!("@a:a.test"));
+    let mut moments = Moments::default();
+    moments.typing.insert(key, is_typing);
+    [(owned_server_name!("b.test"), moments)].into()
+}
+
+#[test]
+fn what_lives_for_a_moment_goes_alone_or_along_and_the_last_word_counts() {
+    let mut board = Board::new(Position(10), Vec::new());
+    board.post_moments(typing(true), 0);
+    board.post_moments(typing(false), 0);
+    let Task::Send(items, moments) = turn(&mut board, 0) else {
+        panic!("something is to be sent");
+    };
+    assert!(items.is_empty());
+    assert_eq!(moments.typing.into_values().collect::<Vec<_>>(), [false]);
+    assert_eq!(board.floor(), Position(10), "it holds nothing back");
+    board.succeed(b(), 0, None);
+    assert!(matches!(board.next(b(), VecDeque::len), Task::Done));
+    post(&mut board, 11);
+    board.post_moments(typing(true), 0);
+    assert!(matches!(turn(&mut board, 0), Task::Send(items, moments)
+        if items.len() == 1 && moments.typing.len() == 1));
+}
+
+#[test]
+fn a_server_that_fails_misses_what_lives_for_a_moment() {
+    let mut board = Board::new(Position(10), Vec::new());
+    board.post_moments(typing(true), 0);
+    assert!(matches!(turn(&mut board, 0), Task::Send(..)));
+    board.post_moments(typing(false), 0);
+    board.fail(b(), 0, None, "gone".to_owned());
+    assert!(board.due(100_000).is_empty(), "nothing is kept for it");
+    board.post_moments(typing(true), 1);
+    assert!(board.due(100_000).is_empty(), "nor gathered while it fails");
+    // When it would be tried again, what is said then may be tried with.
+    board.post_moments(typing(true), 100_000);
+    assert!(matches!(turn(&mut board, 100_000), Task::Send(..)));
+    board.succeed(b(), 100_000, None);
+    assert!(matches!(board.next(b(), VecDeque::len), Task::Done));
+
+    post(&mut board, 11);
+    assert!(matches!(turn(&mut board, 200_000), Task::Send(..)));
+    board.fail(b(), 200_000, None, "gone".to_owned());
+    board.post_moments(typing(true), 900_000_000);
+    assert!(matches!(turn(&mut board, 900_000_000), Task::CatchUp(..)));
+    board.succeed(b(), 900_000_000, Some(Position(11)));
+    assert!(matches!(board.next(b(), VecDeque::len), Task::Done));
 }

@@ -6,6 +6,7 @@ use ruma::ServerName;
 
 use super::Outbox;
 use super::board::Task;
+use super::moments::Moments;
 use super::transaction::{self, Transaction};
 use crate::links::{LinkError, Standing};
 
@@ -26,7 +27,9 @@ impl Outbox {
             let task = self.0.board.lock().next(server, transaction::fitting);
             let done = match task {
                 Task::Done => return,
-                Task::Send(items) => self.deliver(server, &items).await.map(|()| None),
+                Task::Send(items, moments) => {
+                    self.deliver(server, &items, moments).await.map(|()| None)
+                }
                 Task::CatchUp(after, up_to) => self.catch_up(server, after, up_to).await.map(Some),
             };
             let now_ms = self.0.clock.now_ms();
@@ -70,7 +73,7 @@ impl Outbox {
         while !std::collections::VecDeque::is_empty(&rest) {
             let count = transaction::fitting(&rest).max(1);
             let items: Vec<(Position, Item)> = rest.drain(..count).collect();
-            self.deliver(server, &items).await?;
+            self.deliver(server, &items, Moments::default()).await?;
         }
         Ok(missed.position)
     }
@@ -79,9 +82,10 @@ impl Outbox {
         &self,
         server: &ServerName,
         items: &[(Position, Item)],
+        moments: Moments,
     ) -> Result<(), Trouble> {
         let now_ms = self.0.clock.now_ms();
-        let transaction = Transaction::of(&self.0.store, self.ours(), items, now_ms)
+        let transaction = Transaction::of(&self.0.store, self.ours(), (items, &moments), now_ms)
             .await
             .map_err(Trouble::Store)?;
         let request = self.0.links.put(server, transaction.path());

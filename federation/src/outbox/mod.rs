@@ -11,12 +11,16 @@
 //! - After a crash a server may be sent again what it had taken a moment before, never less. Events
 //!   have ids, and so have messages to devices.
 //!
+//! - What lives for a moment (`moments.rs`) goes along, or alone, and is dropped where it does not
+//!   arrive.
+//!
 //! Start reading at [`Outbox::run`] (the reader), then `board.rs` (who lacks what) and `courier.rs`
 //! (one server's turn).
 
 mod address;
 mod board;
 mod courier;
+mod moments;
 mod transaction;
 
 use std::sync::Arc;
@@ -33,6 +37,8 @@ use tokio_util::task::TaskTracker;
 
 use self::address::Addresses;
 use self::board::Board;
+use self::moments::Moments;
+pub use self::moments::Presence;
 use crate::links::Links;
 
 /// Entries of the log that one step takes.
@@ -67,6 +73,10 @@ pub(super) struct Shared {
     retries: Arc<Semaphore>,
     /// Rung when a server that failed may be there again.
     bell: Notify,
+    /// What lives for a moment and was not told yet.
+    moments: Mutex<Moments>,
+    /// Rung when there is some.
+    gathered: Notify,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -103,6 +113,8 @@ impl Outbox {
             couriers: Arc::new(Semaphore::new(MAX_COURIERS)),
             retries: Arc::new(Semaphore::new(MAX_RETRIES)),
             bell: Notify::new(),
+            moments: Mutex::default(),
+            gathered: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             store: store.clone(),

@@ -1,20 +1,26 @@
 //! What one request to a server holds (server-server API, "Transactions").
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use causeway_store::log::Receipt;
 use causeway_store::outbox::{Item, OutMessage};
 use causeway_store::users::devices;
 use causeway_store::{Position, Store, StoreError};
-use ruma::{ServerName, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, ServerName, UserId};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::moments::{MAX_TYPING, Moments, Presence};
+
 /// Events and other things in one transaction, at most (server-server API, "Transactions").
 const MAX_PDUS: usize = 50;
 const MAX_EDUS: usize = 100;
+
+/// Of the latter, those that are kept free for what lives for a moment: who types, and one with
+/// who is there.
+const MAX_MOMENTS: usize = MAX_TYPING + 1;
 
 /// Bytes of one transaction from which on nothing more is added.
 const FULL_BYTES: usize = 512 * 1024;
@@ -45,7 +51,7 @@ pub(super) fn fitting(items: &VecDeque<(Position, Item)>) -> usize {
             }
             Item::Receipt(_) | Item::DeviceList(_) => edus += 1,
         }
-        pdus <= MAX_PDUS && edus <= MAX_EDUS
+        pdus <= MAX_PDUS && edus <= MAX_EDUS - MAX_MOMENTS
     });
     fit.count()
 }
@@ -55,7 +61,7 @@ impl Transaction {
     pub(super) async fn of(
         store: &Store,
         ours: &ServerName,
-        items: &[(Position, Item)],
+        (items, moments): (&[(Position, Item)], &Moments),
         now_ms: u64,
     ) -> Result<Self, StoreError> {
         let (mut pdus, mut edus) = (Vec::new(), Vec::new());
@@ -71,11 +77,15 @@ impl Transaction {
                 }
             }
         }
+        edus.extend(moments.typing.iter().map(|(key, it)| typing(key, *it)));
+        edus.extend(there(&moments.presence, now_ms));
         let (pdus, edus) = (pdus.join(","), edus.join(","));
         let first = items.first().map_or(0, |(position, _)| position.0);
         // The same things have the same id, so that whoever has them already knows them.
         let mut hasher = DefaultHasher::new();
         (&pdus, &edus).hash(&mut hasher);
+        // The same thing is news again in another moment.
+        (!moments.is_empty()).then_some(now_ms).hash(&mut hasher);
         Ok(Self {
             id: format!("{first}-{:016x}", hasher.finish()),
             body: format!(
@@ -99,6 +109,31 @@ fn read(receipt: &Receipt) -> String {
     let user = json!({ receipt.user.as_str(): { "data": data, "event_ids": [receipt.event_id] } });
     let content = json!({ receipt.room_id.as_str(): { "m.read": user } });
     json!({ "edu_type": "m.receipt", "content": content }).to_string()
+}
+
+/// `m.typing`.
+fn typing((room, user): &(OwnedRoomId, OwnedUserId), is_typing: bool) -> String {
+    let content = json!({ "room_id": room, "user_id": user, "typing": is_typing });
+    json!({ "edu_type": "m.typing", "content": content }).to_string()
+}
+
+/// `m.presence`, for all together.
+fn there(presence: &BTreeMap<OwnedUserId, Presence>, now_ms: u64) -> Option<String> {
+    let push = presence.iter().map(|(user, known)| {
+        let mut one = json!({
+            "user_id": user,
+            "presence": known.presence,
+            "currently_active": known.is_active,
+            "last_active_ago": now_ms.saturating_sub(known.last_active_ms),
+        });
+        if let Some(status) = &known.status_msg {
+            one["status_msg"] = json!(status);
+        }
+        one
+    });
+    let push: Vec<_> = push.collect();
+    let edu = json!({ "edu_type": "m.presence", "content": { "push": push } });
+    (!presence.is_empty()).then(|| edu.to_string())
 }
 
 /// `m.device_list_update`. What changed, we do not say: a predecessor that nobody knows makes the

@@ -6,10 +6,12 @@
 mod destinations;
 mod entries;
 mod missed;
+mod moments;
 
 pub use destinations::{Destination, delete_to_device, list_destinations, put_destination};
 pub use entries::{Batch, Item, OutEvent, OutMessage, batch_of, load_batch};
 pub use missed::{Missed, load_missed, servers_of_user};
+pub use moments::{servers_of_rooms, servers_of_users};
 
 use crate::ids::Position;
 use crate::meter::timed;

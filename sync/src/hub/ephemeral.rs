@@ -6,6 +6,7 @@ use causeway_store::RoomNid;
 use ruma::OwnedUserId;
 
 use super::{Hub, HubRoom};
+use crate::fleeting::Fleeting;
 use crate::limits::{
     MAX_PRESENCE, MAX_PRESENCE_ROOM, MAX_TYPING, OFFLINE_AFTER_MS, UNLOAD_AFTER_MS,
 };
@@ -77,9 +78,26 @@ impl Hub {
             }
             (None, _) => false,
         };
+        let is_typing = typing.users.iter().any(|(typist, _)| typist == user);
         if changed {
             typing.changed_ms = now_ms;
             self.tell_typing(room);
+        }
+        // Also that somebody goes on: others wait for it.
+        if changed || is_typing {
+            self.let_out_typing(room, user, is_typing);
+        }
+    }
+
+    /// Tells other parts of the server who types, or has stopped.
+    fn let_out_typing(&self, room: RoomNid, user: &OwnedUserId, is_typing: bool) {
+        if let (Some(outlet), Some(room)) = (&self.outlet, self.rooms.get(&room)) {
+            // Where too much waits already, this is lost.
+            let _ = outlet.try_send(Fleeting::Typing {
+                room: room.room_id.clone(),
+                user: user.clone(),
+                is_typing,
+            });
         }
     }
 
@@ -115,15 +133,18 @@ impl Hub {
     pub(crate) fn expire_typing(&mut self, now_ms: u64) {
         let mut changed = Vec::new();
         for (room, typing) in &mut self.typing {
-            let before = typing.users.len();
-            typing.users.retain(|(_, until)| *until > now_ms);
-            if typing.users.len() < before {
+            let over = typing.users.extract_if(.., |(_, until)| *until <= now_ms);
+            let over: Vec<OwnedUserId> = over.map(|(user, _)| user).collect();
+            if !over.is_empty() {
                 typing.changed_ms = now_ms;
-                changed.push(*room);
+                changed.push((*room, over));
             }
         }
-        for room in changed {
+        for (room, over) in changed {
             self.tell_typing(room);
+            for user in &over {
+                self.let_out_typing(room, user, false);
+            }
         }
         self.typing.retain(|_, typing| {
             !typing.users.is_empty() || now_ms.saturating_sub(typing.changed_ms) < UNLOAD_AFTER_MS
@@ -180,6 +201,13 @@ impl Hub {
             self.ephemeral += 1;
             if let Some(known) = self.presence.get_mut(&changed) {
                 known.changed = self.ephemeral;
+                if let Some(outlet) = &self.outlet {
+                    // Where too much waits already, this is lost.
+                    let _ = outlet.try_send(Fleeting::Presence {
+                        user: changed.clone(),
+                        presence: known.presence.clone(),
+                    });
+                }
             }
             for reader in self.acquaintances(&changed) {
                 if let Some(user) = self.users.get_mut(&reader) {

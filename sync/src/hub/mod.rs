@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use causeway_store::RoomNid;
 use ruma::{OwnedRoomId, OwnedUserId};
+use tokio::sync::mpsc;
 
 pub(crate) use self::apply::Prefetched;
 pub(crate) use self::counts::{HubCounts, Unread};
@@ -26,6 +27,7 @@ pub(crate) use self::look::{Look, Looker, News, RoomNews};
 pub(crate) use self::outside::RoomLook;
 pub(crate) use self::room::{DeviceNews, HubRoom, RingItem, RoomSummary};
 pub(crate) use self::user::{HubUser, Waiter};
+use crate::fleeting::Fleeting;
 use crate::limits::{MAX_RING_BYTES, MAX_WAITERS};
 
 /// See the module.
@@ -45,6 +47,8 @@ pub(crate) struct Hub {
     pub presence_changed: HashSet<OwnedUserId>,
     pub ring_bytes: usize,
     pub counts: HubCounts,
+    /// Where all is told of what lives for a moment, as far as there is room.
+    pub outlet: Option<mpsc::Sender<Fleeting>>,
     next_waiter: u64,
 }
 
@@ -64,6 +68,7 @@ impl Hub {
             presence_changed: HashSet::new(),
             ring_bytes: 0,
             counts: HubCounts::starting_at(position),
+            outlet: None,
             next_waiter: 0,
         }
     }

@@ -97,3 +97,51 @@ async fn who_comes_through_one_server_is_known_to_the_others() {
     let said = say(&carol, &room, 5).await;
     sees(&mut bobs, &said).await;
 }
+
+#[tokio::test]
+async fn who_types_and_who_is_there_is_told() {
+    let (here, there) = two().await;
+    let alice = here.user("alice").await;
+    let bob = there.user("bob").await;
+    let carol = there.user("carol").await;
+    let room = alice.create_public_room().await;
+    let via = format!("{}?via={}", v3(&["join", &room]), here.name());
+    bob.post(via, json!({})).await;
+    becomes(&alice, &room, bob.id(), "join").await;
+    let mut reader = bob.caught_up().await;
+    let place = v3(&["rooms", &room, "typing", alice.id()]);
+    let types = |who: serde_json::Value| {
+        let room = room.clone();
+        move |sync: &serde_json::Value| {
+            of_type(ephemeral(sync, &room), "m.typing")
+                .is_some_and(|it| it["content"]["user_ids"] == who)
+        }
+    };
+    for _ in 0..2 {
+        let typing = json!({"typing": true, "timeout": 30_000});
+        alice.put(&place, typing).await;
+        reader.until("typing", types(json!([alice.id()]))).await;
+        alice.put(&place, json!({"typing": false})).await;
+        reader.until("no typing", types(json!([]))).await;
+    }
+    // Whoever does not say so again has stopped.
+    let typing = json!({"typing": true, "timeout": 1_500});
+    alice.put(&place, typing).await;
+    reader.until("typing", types(json!([alice.id()]))).await;
+    reader.until("its end", types(json!([]))).await;
+
+    let status = v3(&["presence", alice.id(), "status"]);
+    let away = json!({"presence": "unavailable", "status_msg": "Having tea"});
+    alice.put(status, away).await;
+    let is_away = |sync: &serde_json::Value| {
+        let news = sync["presence"]["events"].as_array().into_iter().flatten();
+        news.into_iter().any(|it| {
+            it["sender"] == alice.id()
+                && it["content"]["presence"] == "unavailable"
+                && it["content"]["status_msg"] == "Having tea"
+        })
+    };
+    reader.until("that alice is away", is_away).await;
+    let known = carol.get(v3(&["presence", alice.id(), "status"]));
+    known.fails(403, "M_FORBIDDEN").await;
+}
