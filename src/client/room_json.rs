@@ -54,6 +54,11 @@ pub struct FilterParameter {
 }
 
 impl FilterParameter {
+    /// The parameter as it was written; empty if there is none.
+    pub fn text(&self) -> &str {
+        self.filter.as_deref().unwrap_or_default()
+    }
+
     /// Reads the filter; none passes everything.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 use axum::routing::MethodFilter;
 use ruma::api::Metadata;
 use ruma::api::client::account::register;
+use ruma::api::client::filter::create_filter;
 use ruma::api::client::membership::{join_room_by_id, join_room_by_id_or_alias};
 use ruma::api::client::search::search_events;
 use ruma::api::client::typing::create_typing_event;
@@ -330,16 +331,31 @@ fn profiles(routes: Routes<AppState>) -> Routes<AppState> {
     })
 }
 
+/// Deletion of account data.
+const MSC3391: &str = "/_matrix/client/unstable/org.matrix.msc3391";
+
 fn own_data(routes: Routes<AppState>) -> Routes<AppState> {
     routes
         .ruma(USERS, account_data::global::get)
         .ruma(USERS, account_data::global::set)
         .ruma(USERS, account_data::room::get)
         .ruma(USERS, account_data::room::set)
+        .at(
+            MethodFilter::DELETE,
+            &format!("{MSC3391}/user/{{user_id}}/account_data/{{event_type}}"),
+            USERS,
+            account_data::global::delete,
+        )
+        .at(
+            MethodFilter::DELETE,
+            &format!("{MSC3391}/user/{{user_id}}/rooms/{{room_id}}/account_data/{{event_type}}"),
+            USERS,
+            account_data::room::delete,
+        )
         .ruma(USERS, account_data::tags::list)
         .ruma(USERS, account_data::tags::set)
         .ruma(USERS, account_data::tags::delete)
-        .ruma(GUESTS, filter::create)
+        .in_place_of::<create_filter::v3::Request, _, _>(GUESTS, filter::create)
         .ruma(GUESTS, filter::get)
 }
 

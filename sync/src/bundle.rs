@@ -1,6 +1,6 @@
 //! Bundled aggregations: what relates to the events of an answer (client-server, Relationships).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use causeway_store::timeline::{AggregatedEvent, AggregationQuery, aggregations};
@@ -12,14 +12,17 @@ use crate::engine::Inner;
 
 /// Which events are asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Asked<'a> {
     /// All but state events.
-    All,
+    All {
+        /// The rooms that the reader has left, with the last position that they may see.
+        left: &'a HashMap<RoomNid, i64>,
+    },
     /// Those that are known to have something that relates to them: none, mostly.
     KnownParents,
 }
 
-/// Adds what relates to the events in the timelines of joined rooms: one query, or none.
+/// Adds what relates to the events in the timelines of rooms: one query, or none.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -28,14 +31,14 @@ pub(crate) async fn bundle(
     reader: &OwnedUserId,
     ignored: &HashSet<OwnedUserId>,
     rooms: &mut [&mut JoinedRoom],
-    asked: Asked,
+    asked: Asked<'_>,
 ) -> Result<(), StoreError> {
     let ids: Vec<(RoomNid, String)> = rooms
         .iter()
         .flat_map(|room| {
             let events = room.timeline.iter().map(|shown| &shown.event);
             let wanted = events.filter(|event| match asked {
-                Asked::All => event.pdu.state_key().is_none(),
+                Asked::All { .. } => event.pdu.state_key().is_none(),
                 Asked::KnownParents => event.is_parent.load(Ordering::Relaxed),
             });
             wanted.map(|event| (room.nid, event.pdu.event_id().to_string()))
@@ -47,7 +50,10 @@ pub(crate) async fn bundle(
     let events = ids.iter().map(|(room, id)| AggregatedEvent {
         room: *room,
         event_id: id,
-        until: None,
+        until: match asked {
+            Asked::All { left } => left.get(room).copied(),
+            Asked::KnownParents => None,
+        },
     });
     let events: Vec<_> = events.collect();
     let ignored: Vec<String> = ignored.iter().map(ToString::to_string).collect();

@@ -11,7 +11,6 @@ use causeway_store::sync as queries;
 use causeway_store::{Clock, Position, RoomNid, Store, StoreError};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use ruma::api::client::filter::FilterDefinition;
 use ruma::{OwnedDeviceId, OwnedUserId, RoomId, UserId};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -179,9 +178,8 @@ impl Sync {
         let text =
             causeway_store::users::filters::find(&self.inner.store, user.as_str(), number).await?;
         let text = text.ok_or(SyncError::UnknownFilter)?;
-        let definition: FilterDefinition =
-            serde_json::from_str(&text).map_err(|_| SyncError::UnknownFilter)?;
-        let filter = Arc::new(Filter::new(definition));
+        let filter = Filter::parse(&text).map_err(|_| SyncError::UnknownFilter)?;
+        let filter = Arc::new(filter);
         self.inner.filters.insert(key, filter.clone());
         Ok(filter)
     }
@@ -420,6 +418,10 @@ impl Inner {
             match look {
                 Look::NotLoaded => self.be_loaded(&request.user_id).await?,
                 Look::Nothing => return Ok(Step::Nothing(token)),
+                // What relates to what only the database knows.
+                Look::News(_) if !filter.timeline_relations.take_all() => {
+                    return self.read_news(request, token).await;
+                }
                 Look::News(news) => {
                     let wish = Wish {
                         user: &request.user_id,
@@ -447,15 +449,17 @@ impl Inner {
                     self.remember_members(request, members, answer.next.position);
                     return Ok(Step::Answer(self.finish(request, &answer).await?));
                 }
-                Look::Database => {
-                    let answer = Box::pin(read::read(self, request, Some(token))).await?;
-                    if answer.is_empty() {
-                        return Ok(Step::Nothing(answer.next));
-                    }
-                    return Ok(Step::Answer(self.finish(request, &answer).await?));
-                }
+                Look::Database => return self.read_news(request, token).await,
             }
         }
+    }
+
+    async fn read_news(&self, request: &SyncRequest, token: Token) -> Result<Step, SyncError> {
+        let answer = Box::pin(read::read(self, request, Some(token))).await?;
+        if answer.is_empty() {
+            return Ok(Step::Nothing(answer.next));
+        }
+        Ok(Step::Answer(self.finish(request, &answer).await?))
     }
 
     /// The device will have these members once it has the answer.

@@ -6,8 +6,9 @@ use ruma::api::client::filter::{
     EventFormat, FilterDefinition, LazyLoadOptions, RoomEventFilter, UrlFilter,
 };
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use serde::Deserialize;
 
-use crate::limits::{DEFAULT_TIMELINE_EVENTS, MAX_TIMELINE_EVENTS};
+use crate::limits::{DEFAULT_TIMELINE_EVENTS, MAX_FILTER_ENTRIES, MAX_TIMELINE_EVENTS};
 
 /// What a client wants to see.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Filter {
     pub include_leave: bool,
     /// Timelines.
     pub timeline: RoomRules,
+    /// Relations of the events of timelines.
+    pub timeline_relations: RelationRules,
     /// State.
     pub state: RoomRules,
     /// Typing and receipts.
@@ -53,6 +56,22 @@ pub struct Rules {
     pub not_senders: HashSet<OwnedUserId>,
     /// At most so many.
     pub limit: Option<usize>,
+}
+
+/// Rules for what relates to an event, and for what the event relates to. Only the database knows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RelationRules {
+    /// Only events to which another one relates in one of these ways.
+    pub related_by_rel_types: Option<Vec<String>>,
+    /// Only events to which one of these users' events relate.
+    pub related_by_senders: Option<Vec<String>>,
+    /// Only events that relate to another one in one of these ways (MSC3874).
+    #[serde(rename = "org.matrix.msc3874.rel_types")]
+    pub rel_types: Option<Vec<String>>,
+    /// No events that relate to another one in one of these ways (MSC3874).
+    #[serde(rename = "org.matrix.msc3874.not_rel_types")]
+    pub not_rel_types: Vec<String>,
 }
 
 /// Which rooms.
@@ -96,12 +115,34 @@ impl Filter {
             include_leave: room.include_leave,
             unread_by_thread: room.timeline.unread_thread_notifications,
             timeline: RoomRules::new(room.timeline),
+            timeline_relations: RelationRules::default(),
             state: RoomRules::new(room.state),
             ephemeral: RoomRules::new(room.ephemeral),
             room_account_data: RoomRules::new(room.account_data),
             lazy_members,
             redundant_members,
         }
+    }
+
+    /// Reads a definition as clients write it, with what [`FilterDefinition`] leaves out.
+    ///
+    /// # Errors
+    /// If it is no filter.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Beside {
+            room: Room,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Room {
+            timeline: RelationRules,
+        }
+        let mut filter = Self::new(serde_json::from_str(text)?);
+        filter.timeline_relations = serde_json::from_str::<Beside>(text)?.room.timeline;
+        filter.timeline_relations.cut();
+        Ok(filter)
     }
 
     /// Events of a timeline, at most.
@@ -121,6 +162,7 @@ impl Filter {
             && rules.not_senders.is_empty()
             && self.timeline.url.is_none()
             && self.timeline.rooms.takes_all()
+            && self.timeline_relations.take_all()
     }
 }
 
@@ -148,6 +190,28 @@ impl Rules {
                 self.senders.as_ref().is_none_or(|set| set.contains(sender))
                     && !self.not_senders.contains(sender)
             })
+    }
+}
+
+impl RelationRules {
+    /// Whether every event passes.
+    pub fn take_all(&self) -> bool {
+        self.related_by_rel_types.is_none()
+            && self.related_by_senders.is_none()
+            && self.rel_types.is_none()
+            && self.not_rel_types.is_empty()
+    }
+
+    fn cut(&mut self) {
+        let lists = [
+            &mut self.related_by_rel_types,
+            &mut self.related_by_senders,
+            &mut self.rel_types,
+        ];
+        for list in lists.into_iter().flatten() {
+            list.truncate(MAX_FILTER_ENTRIES);
+        }
+        self.not_rel_types.truncate(MAX_FILTER_ENTRIES);
     }
 }
 

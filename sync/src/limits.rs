@@ -83,3 +83,6 @@ pub const CACHED_FILTERS: usize = 10_000;
 
 /// Users whose presence is written in one statement.
 pub const PRESENCE_BATCH: usize = 1_000;
+
+/// Entries of one list of relations of a filter that are looked at.
+pub const MAX_FILTER_ENTRIES: usize = 500;

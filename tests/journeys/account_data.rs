@@ -166,3 +166,56 @@ async fn ignored_users_are_not_heard() {
     let quiet = bob.create_room(json!({"invite": [alice.id()]})).await;
     reader.stays_quiet(&quiet, 200).await;
 }
+
+#[tokio::test]
+async fn what_was_deleted_is_gone() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    let kind = "org.example.colours";
+    let unstable = |path: String| {
+        path.replace(
+            "/_matrix/client/v3",
+            "/_matrix/client/unstable/org.matrix.msc3391",
+        )
+    };
+    let paths = [global(&alice, kind), of_room(&alice, &room, kind)];
+    for path in &paths {
+        alice.put(path, json!({"sky": "blue"})).await;
+    }
+    let mut reader = alice.caught_up().await;
+    let shown = |sync: &Value| {
+        let global = of_type(events(&sync["account_data"]), kind).cloned();
+        let room = of_type(events(&joined(sync, &room)["account_data"]), kind).cloned();
+        [global, room]
+    };
+    for (at, path) in paths.iter().enumerate() {
+        let foreign = bob.delete(unstable(path.clone())).unspecified();
+        foreign.fails(403, "M_FORBIDDEN").await;
+        let own = alice.delete(unstable(path.clone())).unspecified();
+        assert_eq!(own.await, json!({}));
+        alice.get(path).fails(404, "M_NOT_FOUND").await;
+        let sync = reader.until("the deletion", |s| shown(s)[at].is_some());
+        let told = shown(&sync.await)[at].clone().expect("the deletion");
+        assert_eq!(told["content"], json!({}));
+        // It can be done twice, and says nothing then.
+        alice.delete(unstable(path.clone())).unspecified().await;
+    }
+    let whole = alice.reader().now().await;
+    assert_eq!(shown(&whole), [None, None]);
+    // What has no content is deleted, too, and can be there again.
+    alice.put(&paths[0], json!({"sky": "grey"})).await;
+    assert_eq!(alice.get(&paths[0]).await["sky"], "grey");
+    alice.put(&paths[0], json!({})).await;
+    alice.get(&paths[0]).fails(404, "M_NOT_FOUND").await;
+    for path in [
+        global(&alice, "m.push_rules"),
+        of_room(&alice, &room, "m.fully_read"),
+    ] {
+        let reply = alice.delete(unstable(path)).unspecified().reply().await;
+        assert_eq!((reply.status, reply.code().as_str()), (405, "M_BAD_JSON"));
+    }
+    let versions = alice.get("/_matrix/client/versions").await;
+    assert_eq!(versions["unstable_features"]["org.matrix.msc3391"], true);
+}

@@ -1,7 +1,7 @@
 //! Relations: reactions, edits, replies in threads, and what is bundled with an event.
 
 use causeway_testkit::reader::{ids, timeline};
-use causeway_testkit::{TestClient, TestServer, v1};
+use causeway_testkit::{TestClient, TestServer, v1, v3};
 use serde_json::{Value, json};
 
 fn relation(kind: &str, to: &str) -> Value {
@@ -179,4 +179,118 @@ async fn relations_are_followed_to_their_own_relations() {
             .is_some_and(|depth| depth >= 2),
         "{deep}"
     );
+}
+
+#[tokio::test]
+async fn timelines_are_filtered_by_relations() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await;
+    let root = alice.say(&room, "root").await;
+    let plain = alice.say(&room, "plain").await;
+    let reply = in_thread(&bob, &room, &root, "reply").await;
+    let like = react(&alice, &room, &plain, "+1").await;
+    let all = [&root, &plain, &reply, &like];
+    for (rules, expected) in [
+        (
+            json!({"related_by_rel_types": ["m.thread"]}),
+            vec![root.clone()],
+        ),
+        (
+            json!({"related_by_senders": [alice.id()]}),
+            vec![plain.clone()],
+        ),
+        (
+            json!({"related_by_senders": [bob.id()], "related_by_rel_types": ["m.annotation"]}),
+            vec![],
+        ),
+        (
+            json!({"org.matrix.msc3874.rel_types": ["m.thread"]}),
+            vec![reply.clone()],
+        ),
+        (
+            json!({"org.matrix.msc3874.not_rel_types": ["m.thread", "m.annotation"]}),
+            vec![root.clone(), plain.clone()],
+        ),
+    ] {
+        // The filter's other rules leave nothing but what was said.
+        let mut rules = rules;
+        rules["types"] = json!(["m.room.message", "m.reaction"]);
+        let path = v3(&["rooms", &room, "messages"]);
+        let page = alice.get(path).query("dir", "f").query("filter", &rules);
+        assert_eq!(chunk(&page.await), expected, "{rules}");
+        let filter = json!({"room": {"timeline": rules}});
+        let sync = alice.reader().with_filter(&filter).now().await;
+        assert_eq!(ids(timeline(&sync, &room)), expected, "{rules}");
+        // Stored filters keep what they say of relations.
+        let made = alice.post(v3(&["user", alice.id(), "filter"]), filter.clone());
+        let id = made.await["filter_id"].as_str().expect("an id").to_owned();
+        let kept = alice.get(v3(&["user", alice.id(), "filter", &id])).await;
+        assert_eq!(kept, filter);
+        let sync = alice.reader().with("filter", &id).now().await;
+        let shown = ids(timeline(&sync, &room));
+        assert_eq!(shown, expected, "{rules}");
+        assert!(shown.iter().all(|id| all.contains(&id)));
+    }
+}
+
+#[tokio::test]
+async fn who_waits_sees_only_the_relations_they_asked_for() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let room = alice.create_public_room().await;
+    let root = alice.say(&room, "root").await;
+    let filter = json!({"room": {"timeline": {"org.matrix.msc3874.not_rel_types": ["m.thread"]}}});
+    let mut reader = alice.reader().with_filter(&filter);
+    reader.now().await;
+    let reply = in_thread(&alice, &room, &root, "reply").await;
+    let said = alice.say(&room, "plain").await;
+    let mut seen = Vec::new();
+    reader
+        .until("the message", |sync| {
+            seen.extend(ids(timeline(sync, &room)));
+            seen.contains(&said)
+        })
+        .await;
+    assert!(!seen.contains(&reply), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_room_that_was_left_shows_relations_up_to_then() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await;
+    let event = alice.say(&room, "teh").await;
+    let edited = edit(&alice, &room, &event, "the").await;
+    bob.leave(&room).await;
+    edit(&alice, &room, &event, "the secret").await;
+    let filter = json!({"room": {"include_leave": true}});
+    let sync = bob.reader().with_filter(&filter).now().await;
+    let shown = sync["rooms"]["leave"][&room]["timeline"]["events"].as_array();
+    let shown = shown.expect("a timeline").iter();
+    let found = shown.clone().find(|e| e["event_id"] == event.as_str());
+    let replace = &found.expect("the message")["unsigned"]["m.relations"]["m.replace"];
+    assert_eq!(replace["event_id"], edited, "{sync}");
+}
+
+#[tokio::test]
+async fn recursion_has_its_name_as_a_proposal() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let room = alice.create_public_room().await;
+    let root = alice.say(&room, "root").await;
+    let reply = in_thread(&alice, &room, &root, "reply").await;
+    let reaction = react(&alice, &room, &reply, "+1").await;
+    let list = alice.get(v1(&["rooms", &room, "relations", &root]));
+    let deep = list.query("org.matrix.msc3981.recurse", true).unspecified();
+    let deep = deep.await;
+    assert_eq!(chunk(&deep), [reaction, reply]);
+    let versions = alice.get("/_matrix/client/versions").await;
+    for feature in ["org.matrix.msc3874", "org.matrix.msc3981"] {
+        assert_eq!(versions["unstable_features"][feature], true);
+    }
 }

@@ -14,6 +14,9 @@ pub const MAX_CONTENT_BYTES: usize = 1_048_576;
 /// Longest type of an entry, in bytes.
 pub const MAX_TYPE_BYTES: usize = 255;
 
+/// The content of an entry that was deleted (MSC3391). Clients see it once in `/sync`.
+const DELETED: &str = "{}";
+
 /// Types that have endpoints of their own.
 const SERVER_MANAGED: [&str; 2] = ["m.fully_read", "m.push_rules"];
 
@@ -44,7 +47,7 @@ pub enum AccountDataError {
 }
 
 impl Users {
-    /// The content of an entry, as JSON.
+    /// The content of an entry, as JSON. An entry without content is one that was deleted.
     ///
     /// # Errors
     /// [`AccountDataError::NotFound`], or the database's.
@@ -57,6 +60,7 @@ impl Users {
         let room_id = room_id.map(RoomId::as_str);
         store::find(self.store(), user_id.as_str(), room_id, event_type)
             .await?
+            .filter(|content| content != DELETED)
             .ok_or(AccountDataError::NotFound)
     }
 
@@ -78,6 +82,30 @@ impl Users {
             .await
     }
 
+    /// Deletes an entry. One that is not there may be deleted, too.
+    ///
+    /// # Errors
+    /// [`AccountDataError`] says why not.
+    pub async fn delete_account_data(
+        &self,
+        user_id: &UserId,
+        room_id: Option<&RoomId>,
+        event_type: &str,
+    ) -> Result<(), AccountDataError> {
+        if SERVER_MANAGED.contains(&event_type) {
+            return Err(AccountDataError::ServerManaged);
+        }
+        match self.account_data(user_id, room_id, event_type).await {
+            Ok(_) => {
+                let content = DELETED.to_owned();
+                self.write_account_data(user_id, room_id, event_type, content)
+                    .await
+            }
+            Err(AccountDataError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(crate) async fn write_account_data(
         &self,
         user_id: &UserId,
@@ -91,6 +119,15 @@ impl Users {
         if !content.trim_start().starts_with('{') || event_type.contains('\0') {
             return Err(AccountDataError::NotAnObject);
         }
+        let is_empty = content
+            .chars()
+            .filter(|letter| !letter.is_whitespace())
+            .eq(DELETED.chars());
+        let content = if is_empty {
+            DELETED.to_owned()
+        } else {
+            content
+        };
         let room = match room_id {
             Some(id) => Some(self.room_of(id).await?),
             None => None,

@@ -34,6 +34,12 @@ pub struct EventFilter {
     pub related_by_rel_types: Option<Vec<String>>,
     /// Only events that events of these users relate to.
     pub related_by_senders: Option<Vec<String>>,
+    /// Only events that relate to another one in one of these ways (MSC3874).
+    #[serde(rename = "org.matrix.msc3874.rel_types")]
+    pub rel_types: Option<Vec<String>>,
+    /// No events that relate to another one in one of these ways (MSC3874).
+    #[serde(rename = "org.matrix.msc3874.not_rel_types")]
+    pub not_rel_types: Vec<String>,
 }
 
 impl EventFilter {
@@ -54,6 +60,7 @@ impl EventFilter {
             &mut filter.not_types,
             &mut filter.not_senders,
             &mut filter.not_rooms,
+            &mut filter.not_rel_types,
         ] {
             list.truncate(MAX_FILTER_ENTRIES);
         }
@@ -63,6 +70,7 @@ impl EventFilter {
             &mut filter.rooms,
             &mut filter.related_by_rel_types,
             &mut filter.related_by_senders,
+            &mut filter.rel_types,
         ]
         .into_iter()
         .flatten()

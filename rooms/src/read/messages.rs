@@ -94,6 +94,8 @@ pub(super) fn page_query<'a>(
         with_url: filter.contains_url == Some(true),
         related_by_types: filter.related_by_rel_types.as_deref(),
         related_by_senders: filter.related_by_senders.as_deref(),
+        rel_types: filter.rel_types.as_deref(),
+        not_rel_types: &filter.not_rel_types,
     }
 }
 

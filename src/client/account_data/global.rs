@@ -1,13 +1,17 @@
+use axum::Json;
 use axum::extract::State;
 use causeway_users::Users;
+use ruma::OwnedUserId;
 use ruma::api::client::config::{
     get_global_account_data as get_it, set_global_account_data as set_it,
 };
+use serde_json::{Value, json};
 
 use super::{read, write};
 use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
+use crate::client::parameters::InPath;
 
 /// `GET /_matrix/client/v3/user/{userId}/account_data/{type}`
 pub async fn get(
@@ -31,4 +35,15 @@ pub async fn set(
     let (user, room) = (&request.user_id, None);
     write(&users, &session, user, room, &event_type, request.data).await?;
     Ok(Answer(set_it::v3::Response::new()))
+}
+
+/// `DELETE /_matrix/client/unstable/org.matrix.msc3391/user/{userId}/account_data/{type}`
+pub async fn delete(
+    State(users): State<Users>,
+    session: Session,
+    InPath((user, event_type)): InPath<(OwnedUserId, String)>,
+) -> Result<Json<Value>, ApiError> {
+    session.must_be(&user)?;
+    users.delete_account_data(&user, None, &event_type).await?;
+    Ok(Json(json!({})))
 }

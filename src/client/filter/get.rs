@@ -1,8 +1,9 @@
+use axum::Json;
 use axum::extract::State;
 use causeway_users::Users;
-use ruma::api::client::filter::get_filter::v3::{Request, Response};
+use ruma::api::client::filter::get_filter::v3::Request;
+use serde_json::value::RawValue;
 
-use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
 
@@ -11,9 +12,9 @@ pub async fn get(
     State(users): State<Users>,
     session: Session,
     Ruma(request): Ruma<Request>,
-) -> Result<Answer<Response>, ApiError> {
+) -> Result<Json<Box<RawValue>>, ApiError> {
     session.must_be(&request.user_id)?;
     let definition = users.filter(&request.user_id, &request.filter_id).await?;
-    let filter = serde_json::from_str(&definition).map_err(ApiError::internal)?;
-    Ok(Answer(Response::new(filter)))
+    let definition = RawValue::from_string(definition).map_err(ApiError::internal)?;
+    Ok(Json(definition))
 }

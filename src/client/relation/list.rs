@@ -5,11 +5,12 @@ use ruma::api::client::relations::{
     get_relating_events, get_relating_events_with_rel_type,
     get_relating_events_with_rel_type_and_event_type,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
+use crate::client::parameters::InQuery;
 use crate::client::room_json::{asker, direction, limit, raw_events};
 
 /// The answer.
@@ -35,10 +36,18 @@ impl Relations {
     }
 }
 
+/// What ruma's types do not read.
+#[derive(Debug, Deserialize)]
+pub struct Beside {
+    /// `recurse` as it was called while it was a proposal.
+    #[serde(default, rename = "org.matrix.msc3981.recurse")]
+    recurse: bool,
+}
+
 /// Answers a request. The three forms are three types with the same fields, and differ in what
 /// narrows the events down.
 macro_rules! find {
-    ($reader:ident, $session:ident, $request:ident, $rel_type:expr, $event_type:expr) => {{
+    ($reader:ident, $session:ident, $request:ident, $beside:ident, $rel_type:expr, $event_type:expr) => {{
         let query = RelationsQuery {
             rel_type: $rel_type,
             event_type: $event_type,
@@ -46,7 +55,7 @@ macro_rules! find {
             from: $request.from.as_deref(),
             to: $request.to.as_deref(),
             limit: $request.limit.map(limit),
-            recurse: $request.recurse,
+            recurse: $request.recurse || $beside.recurse,
         };
         let (room, event) = (&$request.room_id, &$request.event_id);
         Relations::of(
@@ -61,28 +70,38 @@ macro_rules! find {
 pub async fn list(
     State(reader): State<Reader>,
     session: Session,
+    InQuery(beside): InQuery<Beside>,
     Ruma(request): Ruma<get_relating_events::v1::Request>,
 ) -> Result<Json<Relations>, ApiError> {
-    find!(reader, session, request, None, None)
+    find!(reader, session, request, beside, None, None)
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}`.
 pub async fn list_of_kind(
     State(reader): State<Reader>,
     session: Session,
+    InQuery(beside): InQuery<Beside>,
     Ruma(request): Ruma<get_relating_events_with_rel_type::v1::Request>,
 ) -> Result<Json<Relations>, ApiError> {
     let rel_type = Some(request.rel_type.as_str());
-    find!(reader, session, request, rel_type, None)
+    find!(reader, session, request, beside, rel_type, None)
 }
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}`.
 pub async fn list_of_kind_and_type(
     State(reader): State<Reader>,
     session: Session,
+    InQuery(beside): InQuery<Beside>,
     Ruma(request): Ruma<get_relating_events_with_rel_type_and_event_type::v1::Request>,
 ) -> Result<Json<Relations>, ApiError> {
     let event_type = request.event_type.to_string();
     let rel_type = Some(request.rel_type.as_str());
-    find!(reader, session, request, rel_type, Some(&event_type))
+    find!(
+        reader,
+        session,
+        request,
+        beside,
+        rel_type,
+        Some(&event_type)
+    )
 }

@@ -12,6 +12,8 @@ use ruma::presence::PresenceState;
 
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
+use crate::client::parameters::InQuery;
+use crate::client::room_json::FilterParameter;
 
 /// `use_state_after`, as it was called while it was a proposal.
 const UNSTABLE_STATE_AFTER: &str = "org.matrix.msc4222.use_state_after=true";
@@ -22,9 +24,11 @@ pub async fn get(
     State(sync): State<Sync>,
     session: Session,
     uri: Uri,
+    InQuery(written): InQuery<FilterParameter>,
     Ruma(request): Ruma<Request>,
 ) -> Result<Response, ApiError> {
-    let filter = filter(&sync, &session.user_id, request.filter).await?;
+    let filter = filter(&sync, &session.user_id, request.filter, &written).await?;
+    drop(written);
     let state_at = if request.use_state_after {
         StateAt::End
     } else if uri
@@ -65,10 +69,14 @@ async fn filter(
     sync: &Sync,
     user: &UserId,
     choice: Option<FilterChoice>,
+    written: &FilterParameter,
 ) -> Result<Arc<Filter>, ApiError> {
     match choice {
         None => Ok(Arc::default()),
-        Some(FilterChoice::FilterDefinition(definition)) => Ok(Arc::new(Filter::new(definition))),
+        // Read from its text: ruma's type leaves out what it says of relations.
+        Some(FilterChoice::FilterDefinition(_)) => Filter::parse(written.text())
+            .map(Arc::new)
+            .map_err(|error| ApiError::invalid_param(format!("filter: {error}"))),
         Some(FilterChoice::FilterId(text)) if text.starts_with('{') => {
             Err(ApiError::invalid_param("The filter cannot be read"))
         }

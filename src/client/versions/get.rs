@@ -23,6 +23,12 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "uk.half-shot.msc2666.query_mutual_rooms.stable",
     // locking and suspending accounts
     "uk.timedout.msc4323",
+    // `rel_types` and `not_rel_types` of filters of events
+    "org.matrix.msc3874",
+    // `recurse` of relations by its name as a proposal
+    "org.matrix.msc3981",
+    // deletion of account data
+    "org.matrix.msc3391",
     // dehydrated devices
     "org.matrix.msc3814",
 ];

@@ -47,6 +47,8 @@ pub struct SearchQuery<'a> {
     pub ignored: &'a [String],
     /// Whether the content has a `url`.
     pub has_url: Option<bool>,
+    /// What relates to events, and what they relate to.
+    pub relations: RelationFilter<'a>,
     /// Which come first.
     pub order: Order,
     /// Only events before this place.
@@ -55,6 +57,19 @@ pub struct SearchQuery<'a> {
     pub after: Option<Bound>,
     /// Events, at most.
     pub limit: i64,
+}
+
+/// What relates to events, and what they relate to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RelationFilter<'a> {
+    /// Only events to which another one relates in one of these ways.
+    pub related_by_types: Option<&'a [String]>,
+    /// Only events to which one of these users' events relate.
+    pub related_by_senders: Option<&'a [String]>,
+    /// Only events that relate to another one in one of these ways.
+    pub rel_types: Option<&'a [String]>,
+    /// No events that relate to another one in one of these ways.
+    pub not_rel_types: &'a [String],
 }
 
 /// A place in the order of what is found.
@@ -188,6 +203,15 @@ WITH candidates AS MATERIALIZED (
       AND ($9::text[] IS NULL OR s.sender = ANY($9)) AND s.sender <> ALL($10::text[])
       AND (s.key <> 1 OR s.sender <> ALL($11::text[]))
       AND ($12::boolean IS NULL OR s.has_url = $12)
+      AND (($21::text[] IS NULL AND $22::text[] IS NULL) OR (
+            SELECT 1 FROM events o JOIN relations r ON r.room_nid = o.room_nid AND r.parent_id = o.event_id
+            WHERE o.room_nid = s.room_nid AND o.event_nid = s.event_nid
+              AND ($21 IS NULL OR r.rel_type = ANY($21)) AND ($22 IS NULL OR r.sender = ANY($22)) LIMIT 1) IS NOT NULL)
+      AND ($23::text[] IS NULL OR (
+            SELECT r.rel_type FROM relations r WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) = ANY($23))
+      AND (cardinality($24::text[]) = 0 OR COALESCE((
+            SELECT r.rel_type FROM relations r
+            WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) <> ALL($24), true))
     ORDER BY s.anchor DESC, s.anchor_offset DESC LIMIT $13),
 judged AS MATERIALIZED (
     SELECT c.room_nid, c.event_nid, c.anchor, c.anchor_offset, c.sender, ts_rank(c.words, $1::text::tsquery) AS rank,
@@ -226,6 +250,10 @@ ORDER BY CASE WHEN $19 THEN p.rank ELSE 0 END DESC, p.anchor DESC, p.anchor_offs
             after.map(|bound| bound.place.offset),
             query.order == Order::Rank,
             query.limit,
+            query.relations.related_by_types as _,
+            query.relations.related_by_senders as _,
+            query.relations.rel_types as _,
+            query.relations.not_rel_types,
         )
         .fetch_all(connection),
     )

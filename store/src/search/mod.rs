@@ -11,7 +11,9 @@ mod rooms;
 
 pub use self::around::{Near, Side, around, find_rows};
 pub use self::fill::{Filling, LoggedText, Target, Words, load_positions};
-pub use self::find::{Bound, Found, FoundPage, Order, SearchQuery, find, highlights, parse_term};
+pub use self::find::{
+    Bound, Found, FoundPage, Order, RelationFilter, SearchQuery, find, highlights, parse_term,
+};
 pub use self::languages::{MAX_LANGUAGES, unknown_languages};
 pub use self::rooms::{SearchedRoom, searched_rooms, states_of};
 

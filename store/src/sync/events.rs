@@ -106,6 +106,14 @@ pub struct TimelineFilter {
     pub ignored: Vec<String>,
     /// Whether the content must have, or must not have, a `url`.
     pub url: Option<bool>,
+    /// Only events to which another one relates in one of these ways.
+    pub related_by_types: Option<Vec<String>>,
+    /// Only events to which one of these users' events relate.
+    pub related_by_senders: Option<Vec<String>>,
+    /// Only events that relate to another one in one of these ways.
+    pub rel_types: Option<Vec<String>>,
+    /// No events that relate to another one in one of these ways.
+    pub not_rel_types: Vec<String>,
 }
 
 /// The newest events of each range, newest first. One query.
@@ -141,6 +149,14 @@ CROSS JOIN LATERAL (
       AND ($7::text[] IS NULL OR e.sender = ANY($7)) AND NOT (e.sender = ANY($8))
       AND (e.key_nid IS NOT NULL OR NOT (e.sender = ANY($9)))
       AND ($10::text IS NULL OR e.json LIKE $10)
+      AND (($11::text[] IS NULL AND $12::text[] IS NULL) OR (
+            SELECT 1 FROM relations r WHERE r.room_nid = e.room_nid AND r.parent_id = e.event_id
+              AND ($11 IS NULL OR r.rel_type = ANY($11)) AND ($12 IS NULL OR r.sender = ANY($12)) LIMIT 1) IS NOT NULL)
+      AND ($13::text[] IS NULL OR (
+            SELECT r.rel_type FROM relations r WHERE r.room_nid = e.room_nid AND r.child_nid = e.event_nid) = ANY($13))
+      AND (cardinality($14::text[]) = 0 OR COALESCE((
+            SELECT r.rel_type FROM relations r
+            WHERE r.room_nid = e.room_nid AND r.child_nid = e.event_nid) <> ALL($14), true))
     ORDER BY e.anchor DESC, e.anchor_offset DESC LIMIT $4
 ) e
 LEFT JOIN events p ON p.room_nid = e.room_nid AND p.event_nid = e.replaces
@@ -156,6 +172,10 @@ ORDER BY e.room_nid, e.anchor DESC, e.anchor_offset DESC
             &filter.not_senders,
             &filter.ignored,
             url_pattern,
+            filter.related_by_types.as_deref() as _,
+            filter.related_by_senders.as_deref() as _,
+            filter.rel_types.as_deref() as _,
+            &filter.not_rel_types,
         )
         .fetch_all(snapshot.connection()),
     )

@@ -48,6 +48,10 @@ pub struct PageQuery<'a> {
     pub related_by_types: Option<&'a [String]>,
     /// Only events to which one of these users' events relate.
     pub related_by_senders: Option<&'a [String]>,
+    /// Only events that relate to another one in one of these ways.
+    pub rel_types: Option<&'a [String]>,
+    /// No events that relate to another one in one of these ways.
+    pub not_rel_types: &'a [String],
 }
 
 impl PageQuery<'_> {
@@ -60,6 +64,8 @@ impl PageQuery<'_> {
             && !self.with_url
             && self.related_by_types.is_none()
             && self.related_by_senders.is_none()
+            && self.rel_types.is_none()
+            && self.not_rel_types.is_empty()
     }
 }
 
@@ -124,6 +130,10 @@ WHERE s.flags & 3 = 0
   AND (($14::text[] IS NULL AND $15::text[] IS NULL) OR (
         SELECT 1 FROM relations r WHERE r.room_nid = s.room_nid AND r.parent_id = s.event_id
           AND ($14 IS NULL OR r.rel_type = ANY($14)) AND ($15 IS NULL OR r.sender = ANY($15)) LIMIT 1) IS NOT NULL)
+  AND ($16::text[] IS NULL OR (
+        SELECT r.rel_type FROM relations r WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) = ANY($16))
+  AND (cardinality($17::text[]) = 0 OR COALESCE((
+        SELECT r.rel_type FROM relations r WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) <> ALL($17), true))
 LIMIT $7
         "#,
         q.room.0,
@@ -141,6 +151,8 @@ LIMIT $7
         q.with_url,
         q.related_by_types as _,
         q.related_by_senders as _,
+        q.rel_types as _,
+        q.not_rel_types,
     )
 }
 
@@ -161,6 +173,10 @@ WHERE s.flags & 3 = 0
   AND (($14::text[] IS NULL AND $15::text[] IS NULL) OR (
         SELECT 1 FROM relations r WHERE r.room_nid = s.room_nid AND r.parent_id = s.event_id
           AND ($14 IS NULL OR r.rel_type = ANY($14)) AND ($15 IS NULL OR r.sender = ANY($15)) LIMIT 1) IS NOT NULL)
+  AND ($16::text[] IS NULL OR (
+        SELECT r.rel_type FROM relations r WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) = ANY($16))
+  AND (cardinality($17::text[]) = 0 OR COALESCE((
+        SELECT r.rel_type FROM relations r WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) <> ALL($17), true))
 LIMIT $7
         "#,
         q.room.0,
@@ -178,6 +194,8 @@ LIMIT $7
         q.with_url,
         q.related_by_types as _,
         q.related_by_senders as _,
+        q.rel_types as _,
+        q.not_rel_types,
     )
 }
 

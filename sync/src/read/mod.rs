@@ -130,26 +130,23 @@ async fn answer(reading: &mut Reading<'_>) -> Result<Answer, SyncError> {
     Ok(answer)
 }
 
-/// Adds what relates to the events of joined rooms. Of rooms that were left, later relations are
-/// none of the reader's business.
+/// Adds what relates to the events of the rooms. Of rooms that were left, later relations are none
+/// of the reader's business.
 async fn bundle_all(reading: &Reading<'_>, shown: &mut ShownRooms) -> Result<(), SyncError> {
-    let joined: std::collections::HashSet<RoomNid> = reading
+    let left: HashMap<RoomNid, i64> = reading
         .rooms
         .iter()
-        .filter(|plan| plan.kind == Kind::Joined)
-        .map(|plan| plan.row.room)
+        .filter(|plan| plan.kind == Kind::Left)
+        .map(|plan| (plan.row.room, plan.until))
         .collect();
-    let mut rooms: Vec<_> = shown
-        .values_mut()
-        .filter(|room| joined.contains(&room.nid))
-        .collect();
+    let mut rooms: Vec<_> = shown.values_mut().collect();
     let user = &reading.request.user_id;
     bundle(
         reading.inner,
         user,
         &reading.ephemeral.ignored,
         &mut rooms,
-        Asked::All,
+        Asked::All { left: &left },
     )
     .await?;
     Ok(())

@@ -125,6 +125,7 @@ fn timeline_filter(
     ignored: &HashSet<ruma::OwnedUserId>,
 ) -> TimelineFilter {
     let rules = &filter.timeline.rules;
+    let relations = &filter.timeline_relations;
     let names =
         |users: &HashSet<ruma::OwnedUserId>| users.iter().map(ToString::to_string).collect();
     TimelineFilter {
@@ -138,6 +139,10 @@ fn timeline_filter(
         not_senders: names(&rules.not_senders),
         ignored: names(ignored),
         url: filter.timeline.url,
+        related_by_types: relations.related_by_rel_types.clone(),
+        related_by_senders: relations.related_by_senders.clone(),
+        rel_types: relations.rel_types.clone(),
+        not_rel_types: relations.not_rel_types.clone(),
     }
 }
 

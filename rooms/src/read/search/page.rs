@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use causeway_store::RoomPlace;
-use causeway_store::search::{Found, Key, Order, SearchQuery, find};
+use causeway_store::search::{Found, Key, Order, RelationFilter, SearchQuery, find};
 
 use super::scope::Scope;
 use super::token::SearchToken;
@@ -149,6 +149,12 @@ async fn search(
         not_senders: &filter.not_senders,
         ignored: &scope.ignored,
         has_url: filter.contains_url,
+        relations: RelationFilter {
+            related_by_types: filter.related_by_rel_types.as_deref(),
+            related_by_senders: filter.related_by_senders.as_deref(),
+            rel_types: filter.rel_types.as_deref(),
+            not_rel_types: &filter.not_rel_types,
+        },
         order: criteria.order,
         before: match (criteria.order, from) {
             (Order::Recent, Some(from)) => from.place,
