@@ -8,6 +8,7 @@
 //! the value of a key in the layers. A new setting needs a line in the example file, a field and
 //! a line in `read.rs`.
 
+mod captcha;
 mod federation;
 mod mail;
 mod mistake;

@@ -9,7 +9,7 @@ use causeway_store::search::MAX_LANGUAGES;
 use ruma::{OwnedServerName, RoomVersionId};
 
 use super::{
-    federation, mail,
+    captcha, federation, mail,
     reader::{Reader, Section},
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
@@ -36,6 +36,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         managed_postgres: managed_postgres(&mut reader.table("managed_postgres")),
         redis: redis(&mut reader.table("redis")),
         registration: registration(&mut reader.table("registration")),
+        captcha: captcha::read(&mut reader.table("captcha")),
         login: login(&mut reader.table("login")),
         password: password(&mut reader.table("password")),
         limits: limits(&mut reader.table("limits")),

@@ -31,10 +31,11 @@ pub fn remarks(settings: &Settings) -> Vec<String> {
         .iter()
         .chain(&settings.listen.tls_address);
     let only_here = reachable.into_iter().all(|address| is_local(address));
-    let open = settings.registration.open && !settings.registration.require_token;
+    let guarded = settings.registration.require_token || settings.captcha.is_some();
+    let open = settings.registration.open && !guarded;
     if open && !(only_here && local_name) {
         remarks.push(
-            "registration.open is on without require_token: anybody who reaches the server can \
+            "registration.open is on without require_token or a captcha: anybody who reaches the server can \
              make accounts, and spammers look for such servers"
                 .to_owned(),
         );

@@ -8,6 +8,7 @@ use causeway_media::ThumbnailSize;
 pub use causeway_outbound::IpRange;
 use ruma::{OwnedServerName, RoomVersionId};
 
+use super::captcha::Captcha;
 use super::federation::Federation;
 use super::mail::Mail;
 
@@ -26,6 +27,8 @@ pub struct Settings {
     pub redis: Redis,
     /// Who may make an account.
     pub registration: Registration,
+    /// A riddle for who registers.
+    pub captcha: Option<Captcha>,
     /// Ways to log in and how long tokens live.
     pub login: Login,
     /// Cost of password hashes and what a password must be.

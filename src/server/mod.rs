@@ -4,6 +4,7 @@
 //! of, [`router`] what it answers to.
 
 mod bell;
+mod captcha;
 pub mod connection;
 pub mod database;
 pub mod drain;

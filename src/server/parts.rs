@@ -20,6 +20,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 
 use super::bell::Bell;
+use super::captcha;
 use super::drain::Drain;
 use super::entrance::Entrance;
 use super::ephemera::Moment;
@@ -71,7 +72,9 @@ pub async fn open(
     let (cellar, diary, time) = shared();
     let rooms = Rooms::new(room_settings(settings)?, cellar, diary, time, key.clone());
     let (cellar, diary, time) = shared();
-    let users = Users::new(cellar, diary, time, user_settings(settings));
+    let mut office = user_settings(settings);
+    office.registration.captcha = captcha::captcha(settings)?;
+    let users = Users::new(cellar, diary, time, office);
     let media = Media::open(store.clone(), clock.clone(), media_settings(settings)?)
         .await
         .context("the folder of media cannot be used")?;
@@ -280,6 +283,7 @@ fn user_settings(settings: &Settings) -> UsersSettings {
             require_token: registration.require_token,
             guests: registration.guests,
             name_from_localpart: registration.name_from_localpart,
+            captcha: None,
             shared_secret: registration.shared_secret.as_ref().map(hidden),
             terms: registration.terms.iter().map(term).collect(),
         },

@@ -6,6 +6,7 @@ mod accounts;
 mod backups;
 mod bad_input;
 mod bad_rooms;
+mod captcha;
 mod crash;
 mod creating;
 mod cross_signing;

@@ -19,6 +19,7 @@ pub mod account_data;
 pub mod accounts;
 mod background;
 pub mod backup;
+pub mod captcha;
 pub mod dehydrated;
 pub mod devices;
 pub mod directory;

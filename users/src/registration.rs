@@ -176,14 +176,20 @@ impl Users {
 
     fn registration_flows(&self) -> Flows {
         let settings = &self.settings().registration;
-        let mut stages = Vec::with_capacity(2);
+        let mut stages = Vec::with_capacity(3);
+        if settings.captcha.is_some() {
+            stages.push(Stage::Captcha);
+        }
         if settings.require_token {
             stages.push(Stage::RegistrationToken);
         }
         if !settings.terms.is_empty() {
             stages.push(Stage::Terms);
         }
-        let flows = with_email(stages, &self.settings().email);
+        let mut flows = with_email(stages, &self.settings().email);
+        if let Some(captcha) = &settings.captcha {
+            flows = flows.with_params(Stage::Captcha, json!({ "public_key": captcha.public_key }));
+        }
         if settings.terms.is_empty() {
             return flows;
         }

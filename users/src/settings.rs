@@ -2,6 +2,7 @@
 
 use ruma::OwnedServerName;
 
+use crate::captcha::Captcha;
 use crate::password::HashCost;
 use crate::secret::Secret;
 
@@ -49,6 +50,8 @@ pub struct RegistrationSettings {
     pub name_from_localpart: bool,
     /// The secret of the administrators' own way.
     pub shared_secret: Option<Secret>,
+    /// A riddle for who registers.
+    pub captcha: Option<Captcha>,
     /// Documents to agree to.
     pub terms: Vec<Term>,
 }

@@ -98,6 +98,7 @@ impl From<UiaError> for ApiError {
                 Self::forbidden("The requested operation has changed during authentication")
             }
             UiaError::Login(error) => error.into(),
+            UiaError::Captcha(error) => Self::internal(error),
             UiaError::Store(error) => error.into(),
         }
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Flows, Passed, Purpose, Stage, Verdict};
 use crate::Users;
+use crate::captcha::{CaptchaError, MAX_ANSWER_BYTES};
 use crate::emails::{LINK_LIFETIME_MS, ProvedEmail};
 use crate::login::LoginError;
 use crate::secret::{Secret, new_session_id};
@@ -25,6 +26,9 @@ pub enum UiaError {
     /// The password could not be verified.
     #[error(transparent)]
     Login(#[from] LoginError),
+    /// The answer to a riddle could not be checked.
+    #[error(transparent)]
+    Captcha(#[from] CaptchaError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -151,8 +155,26 @@ impl Users {
                 self.check_email(purpose, creds.sid.as_str(), creds.client_secret.as_str())
                     .await?
             }
+            (Stage::Captcha, AuthData::ReCaptcha(data)) => {
+                self.check_captcha(&data.response).await?
+            }
             (Stage::Dummy | Stage::Terms, _) => Checked::Passed(json!({})),
             _ => Checked::Failed("M_BAD_JSON", "The stage lacks its fields"),
+        })
+    }
+
+    async fn check_captcha(&self, answer: &str) -> Result<Checked, UiaError> {
+        let Some(captcha) = &self.settings().registration.captcha else {
+            return Ok(Checked::Failed("M_UNRECOGNIZED", "No captcha is asked for"));
+        };
+        if answer.is_empty() {
+            return Ok(Checked::Failed("M_CAPTCHA_NEEDED", "Solve the captcha"));
+        }
+        let is_short = answer.len() <= MAX_ANSWER_BYTES;
+        Ok(if is_short && captcha.check.is_right(answer).await? {
+            Checked::Passed(json!({}))
+        } else {
+            Checked::Failed("M_CAPTCHA_INVALID", "The captcha was not solved")
         })
     }
 

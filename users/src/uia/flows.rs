@@ -18,6 +18,8 @@ pub enum Stage {
     Terms,
     /// An e-mail address.
     Email,
+    /// A riddle.
+    Captcha,
 }
 
 impl Stage {
@@ -29,6 +31,7 @@ impl Stage {
             Self::RegistrationToken => "m.login.registration_token",
             Self::Terms => "m.login.terms",
             Self::Email => "m.login.email.identity",
+            Self::Captcha => "m.login.recaptcha",
         }
     }
 
@@ -40,6 +43,7 @@ impl Stage {
             Self::RegistrationToken,
             Self::Terms,
             Self::Email,
+            Self::Captcha,
         ]
         .into_iter()
         .find(|stage| stage.name() == name)
