@@ -6,6 +6,7 @@
 
 mod actions;
 mod federation;
+mod identity;
 mod keys;
 mod media;
 mod reading;

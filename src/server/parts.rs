@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use causeway_events::{RoomVersion, ServerKey};
 use causeway_federation::{Federation, FederationSettings, Neighbours};
+use causeway_identity::IdentityServers;
 use causeway_media::{Media, MediaSettings, PreviewSettings, Quota, RemoteSettings};
 use causeway_outbound::AddressPolicy;
 use causeway_rooms::read::Reader;
@@ -108,6 +109,7 @@ pub async fn open(
         rooms,
         sync,
         federation,
+        identity: IdentityServers::new(gate::outbound(settings, FOR_IDENTITY)?),
         mailer: letters::mailer(settings)?,
         store: store.clone(),
         log,
@@ -266,6 +268,14 @@ const FOR_MEDIA: Manner = Manner {
     connect_timeout: PREVIEW_CONNECT_TIMEOUT,
     timeout: MEDIA_TIMEOUT,
     max_redirects: PREVIEW_REDIRECTS,
+};
+
+/// How identity servers are asked.
+const FOR_IDENTITY: Manner = Manner {
+    user_agent: concat!("Causeway/", env!("CARGO_PKG_VERSION")),
+    connect_timeout: Duration::from_secs(10),
+    timeout: Duration::from_secs(20),
+    max_redirects: 0,
 };
 
 fn user_settings(settings: &Settings) -> UsersSettings {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use causeway_federation::Federation;
+use causeway_identity::IdentityServers;
 use causeway_mail::Mailer;
 use causeway_media::Media;
 use causeway_rooms::Rooms;
@@ -42,6 +43,8 @@ pub struct AppParts {
     pub sync: Sync,
     /// Links to other servers, if there are any.
     pub federation: Option<Federation>,
+    /// Asks identity servers that clients name.
+    pub identity: IdentityServers,
     /// Brings letters to people, if there is a mail server.
     pub mailer: Option<Mailer>,
     /// The time.
@@ -89,6 +92,7 @@ parts! {
     rooms: Rooms,
     sync: Sync,
     federation: Option<Federation>,
+    identity: IdentityServers,
     mailer: Option<Mailer>,
     clock: Clock,
     store: Store,

@@ -3,6 +3,7 @@
 
 mod account_data;
 mod accounts;
+mod address_invites;
 mod backups;
 mod bad_input;
 mod bad_rooms;

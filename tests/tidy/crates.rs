@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Manifest, files, manifests, program_lines, report, text};
 
 /// The arrows between the crates. What is not drawn is forbidden.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     (
         "causeway",
         &[
@@ -20,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "outbound",
             "federation",
             "mail",
+            "identity",
         ],
     ),
     ("causeway-events", &[]),
@@ -29,6 +30,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("causeway-media", &["events", "store", "outbound"]),
     ("causeway-outbound", &[]),
     ("causeway-mail", &[]),
+    ("causeway-identity", &["outbound"]),
     (
         "causeway-federation",
         &["events", "store", "rooms", "users", "media", "outbound"],

@@ -16,7 +16,7 @@ mod upgrade;
 pub use aliases::{AliasError, AliasMistake};
 pub use create::{CreateError, CreateRoom, Preset};
 pub use initial::InitialState;
-pub use membership::{ChangeMember, Join, Knock, MembershipError};
+pub use membership::{ChangeMember, Join, Knock, MembershipError, SignedInvite};
 pub use send::{Redact, SendError, SendEvent};
 pub use state::SetState;
 pub use upgrade::{Upgrade, UpgradeError};

@@ -8,13 +8,13 @@ use http::StatusCode;
 use super::ApiError;
 
 impl ApiError {
-    /// Invites by mail address or telephone number need an identity server; this server asks
-    /// none (`M_THREEPID_DENIED`, 403).
+    /// A new room takes no invites by mail address or telephone number: they are made afterwards
+    /// (`M_THREEPID_DENIED`, 403).
     pub fn no_third_party_invites() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
             "M_THREEPID_DENIED",
-            "This server does not invite by mail address or telephone number",
+            "Invite by address when the room is there",
         )
     }
 }

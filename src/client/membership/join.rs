@@ -1,7 +1,7 @@
 use axum::extract::State;
 use causeway_federation::Federation;
 use causeway_rooms::Rooms;
-use causeway_rooms::actions::Join;
+use causeway_rooms::actions::{Join, SignedInvite};
 use causeway_users::Users;
 use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
 use ruma::{OwnedRoomId, OwnedServerName, RoomId};
@@ -48,6 +48,11 @@ pub(super) async fn enter(
         let wish = elsewhere::wish_with_face((&rooms, &users), &room, user, via, content);
         federation.join(wish.await?).await?;
         return Ok(room);
+    }
+    if let Some(signed) = content.get("third_party_signed").filter(|it| !it.is_null()) {
+        let signed = serde_json::from_value::<SignedInvite>(signed.clone());
+        let signed = signed.map_err(|error| ApiError::bad_json(error.to_string()))?;
+        rooms.redeem_invite(&room, &session.user_id, signed).await?;
     }
     let join = Join {
         room,

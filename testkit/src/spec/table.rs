@@ -14,7 +14,6 @@ const NOT_YET: &[&str] = &[
     "bind3PID",
     "updateAppserviceRoomDirectoryVisibility",
     "pingAppservice",
-    "inviteBy3PID",
     "redirectToSSO",
     "redirectToIdP",
 ];

@@ -4,6 +4,7 @@
 //! refused; what is true in the end is decided by the rules of authorisation when the event is
 //! written. Client-server, "Room membership".
 
+mod by_address;
 mod forget;
 mod invite;
 mod join;
@@ -20,6 +21,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use super::draft::{Content, forbidden, raw};
 use crate::{Append, Head, LoadError, Rooms, WriteError};
 
+pub use by_address::SignedInvite;
 pub(crate) use invite::invite_blockers;
 pub use join::Join;
 pub use knock::Knock;
