@@ -86,6 +86,38 @@ fn a_mail_server_comes_with_what_it_needs() {
     }
 }
 
+#[test]
+fn a_captcha_has_both_its_keys_and_a_service() {
+    let keys = "site_key = \"public\"\nsecret = \"s\"\n";
+    for (service, url) in [
+        (
+            "recaptcha",
+            "https://www.recaptcha.net/recaptcha/api/siteverify",
+        ),
+        ("hcaptcha", "https://api.hcaptcha.com/siteverify"),
+    ] {
+        let settings = read(&format!("[captcha]\nservice = \"{service}\"\n{keys}")).unwrap();
+        let captcha = settings.captcha.unwrap();
+        assert_eq!(captcha.verify_url, url);
+        assert!(
+            !format!("{captcha:?}").contains("\"s\""),
+            "the secret shows"
+        );
+    }
+    assert!(read("").unwrap().captcha.is_none());
+    for (text, key) in [
+        (keys.to_owned(), "captcha.site_key"),
+        ("service = \"hcaptcha\"\n".to_owned(), "captcha.site_key"),
+        (
+            format!("service = \"hcaptcha\"\nverify_url = \"x\"\n{keys}"),
+            "captcha.verify_url",
+        ),
+    ] {
+        let found = mistakes(&format!("[captcha]\n{text}"));
+        assert!(found.len() == 1 && found[0].contains(key), "{found:?}");
+    }
+}
+
 /// A key that stands commented out must exist: `#key = value` has no space, prose has one.
 #[test]
 fn every_commented_key_of_the_example_is_a_key() {
