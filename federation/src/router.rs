@@ -38,6 +38,10 @@ fn keys(page: &mut Page<'_>) {
     page.get("/_matrix/key/v2/server", get(key::server));
     page.get("/_matrix/key/v2/server/{key_id}", get(key::server));
     page.get("/_matrix/key/v2/query/{server_name}", get(key::query_one));
+    page.get(
+        "/_matrix/key/v2/query/{server_name}/{key_id}",
+        get(key::query_one_key),
+    );
     page.post("/_matrix/key/v2/query", post(key::query));
 }
 

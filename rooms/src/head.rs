@@ -8,7 +8,7 @@ use causeway_events::power::PowerLevels;
 use causeway_events::{Pdu, Reference, RoomVersion};
 use causeway_store::log::{HeadRow, Membership, NewLine};
 use causeway_store::{EventNid, KeyNid, RoomNid, StateRef};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
 
 /// Members that a head remembers, at most; beyond, it forgets them all and asks again.
@@ -185,6 +185,12 @@ impl Head {
             self.members.clear();
         }
         self.members.insert(user, entry).flatten()
+    }
+
+    /// The events that nothing here follows on, as far as one question may name them.
+    pub fn ends(&self) -> impl Iterator<Item = &EventId> {
+        let ends = self.ends.iter().take(MAX_PREV_EVENTS);
+        ends.map(|end| end.reference.event_id())
     }
 
     /// Sets the room's ends.

@@ -37,7 +37,8 @@ struct Knocked {
 }
 
 impl Federation {
-    /// Joins a room that no user of this server is in. When this returns, the room is as any other.
+    /// Joins a room that no user of this server is in, or in which none of them can let the user in.
+    /// When this returns, the room is as any other.
     /// It goes on to the end when the caller goes away.
     ///
     /// # Errors
@@ -87,10 +88,15 @@ impl Federation {
             Ok(outcome) => Err(JoinError::Wrong(format!(
                 "the join does not stand: {outcome:?}"
             ))),
-            // Another of our users was quicker.
+            // Another of our users was quicker, or none of them could let this one in.
             Err(ReceiveError::AlreadyIn) => {
-                self.rooms().receive(&wish.room, vec![event]).await?;
-                Ok(())
+                let mut outcomes = self.rooms().receive(&wish.room, vec![event]).await?;
+                match outcomes.pop() {
+                    Some((_, Outcome::Accepted | Outcome::Known)) => Ok(()),
+                    outcome => Err(JoinError::Wrong(format!(
+                        "the join does not stand: {outcome:?}"
+                    ))),
+                }
             }
             Err(error) => Err(error.into()),
         }

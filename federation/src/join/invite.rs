@@ -106,10 +106,21 @@ impl Federation {
             segment(invite.room.as_str()),
             segment(event.event_id().as_str()),
         );
-        let path = format!("/_matrix/federation/v2/invite/{room}/{id}");
-        let request = self.links().put(invite.target.server_name(), path);
-        let request = request.within(TIMEOUT).at_most(MAX_BYTES).json(&body)?;
-        let answer: Invited = request.send().await?.json()?;
+        let put = |version: &str, body: &Value| {
+            let path = format!("/_matrix/federation/{version}/invite/{room}/{id}");
+            let request = self.links().put(invite.target.server_name(), path);
+            request.within(TIMEOUT).at_most(MAX_BYTES).json(body)
+        };
+        let answer: Invited = match put("v2", &body)?.send().await {
+            // Servers from before the second version know rooms of the first two alone.
+            Err(error) if error.is_unrecognized() && event.version().event_id_is_field() => {
+                let mut older: Value = serde_json::from_str(event.json()).map_err(no_event)?;
+                older["unsigned"] = json!({ "invite_room_state": shown });
+                let (_, answer): (u16, Invited) = put("v1", &older)?.send().await?.json()?;
+                answer
+            }
+            answer => answer?.json()?,
+        };
         let given = vec![(event.version(), answer.event)];
         let checked = self.ring().check_events(given).await?;
         match checked.into_iter().next() {

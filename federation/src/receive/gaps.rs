@@ -8,7 +8,7 @@ use std::time::Duration;
 use causeway_events::{Pdu, RoomVersion};
 use causeway_rooms::receive::{EventWithState, Outcome};
 use futures::stream::{self, StreamExt as _};
-use ruma::{OwnedEventId, RoomId, ServerName};
+use ruma::{EventId, OwnedEventId, RoomId, ServerName};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -125,8 +125,11 @@ impl Federation {
             return Ok(Vec::new());
         };
         let ids: Vec<_> = latest.iter().take(STEP).map(|pdu| pdu.event_id()).collect();
+        // What is here need not be sent again.
+        let head = self.rooms().head(room).await.ok();
+        let known: Vec<&EventId> = head.iter().flat_map(|head| head.ends()).collect();
         let body = json!({
-            "earliest_events": [], "latest_events": ids, "limit": STEP, "min_depth": 0,
+            "earliest_events": known, "latest_events": ids, "limit": STEP, "min_depth": 0,
         });
         let room_id = segment(room.as_str());
         let path = format!("/_matrix/federation/v1/get_missing_events/{room_id}");

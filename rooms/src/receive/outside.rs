@@ -3,23 +3,26 @@
 use std::sync::Arc;
 
 use causeway_events::{Draft, Pdu, Placement, RoomVersion};
-use causeway_store::graph::set_outside_state;
+use causeway_store::graph::{find_outside_state, set_outside_state};
 use causeway_store::log::{EventRecord, Membership, OUTLIER, RoomBatch};
 use causeway_store::rooms::list_joined_local;
 use causeway_store::{AppendError, Change, EventNid};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, UserId};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{MAX_ATTEMPTS, ReceiveError};
 use crate::head::Head;
 use crate::rooms::Rooms;
-use crate::write::record;
+use crate::write::{LoadError, record};
 
 /// Stripped state events that are kept of what another server tells, at most.
 const MAX_STRIPPED_EVENTS: usize = 100;
 
 /// Bytes of them, at most.
 const MAX_STRIPPED_BYTES: usize = 256 * 1024;
+
+/// Servers that are known from them, at most.
+const MAX_TOLD_SERVERS: usize = 5;
 
 /// A membership of one of our users in a room that none of our users is in.
 #[derive(Debug, Clone)]
@@ -84,6 +87,36 @@ impl Rooms {
             stripped: Vec::new(),
         };
         self.receive_outside(outside).await.map(|_| ())
+    }
+
+    /// Servers that had users in a room when one of ours was invited or knocked, best first: whose
+    /// users made the state that was shown then. The ids of newer rooms name no server.
+    ///
+    /// # Errors
+    /// If the room is not here, or the database does not answer.
+    pub async fn told_servers(
+        &self,
+        room: &RoomId,
+        user: &UserId,
+    ) -> Result<Vec<OwnedServerName>, LoadError> {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            sender: OwnedUserId,
+        }
+        let head = self.head(room).await?;
+        let told = find_outside_state(self.store(), head.room(), user).await?;
+        let told: Vec<Told> = told
+            .and_then(|told| serde_json::from_str(&told).ok())
+            .unwrap_or_default();
+        let mut servers: Vec<OwnedServerName> = Vec::new();
+        for one in told {
+            let server = one.sender.server_name();
+            if server != self.server_name() && !servers.iter().any(|known| known == server) {
+                servers.push(server.to_owned());
+            }
+        }
+        servers.truncate(MAX_TOLD_SERVERS);
+        Ok(servers)
     }
 
     fn local_leave(&self, head: &Head, user: &UserId) -> Result<Pdu, ReceiveError> {

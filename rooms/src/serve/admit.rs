@@ -112,7 +112,11 @@ impl Rooms {
         Pdu::from_stored(event.version(), id, json).map_err(|_| bad())
     }
 
-    fn sign_if_authoriser(&self, event: &Pdu) -> Result<Pdu, ServeError> {
+    /// Signs a join that says that one of our users lets the user in; any other event stays as it is.
+    ///
+    /// # Errors
+    /// [`ServeError::BadEvent`] if it cannot be signed.
+    pub fn sign_if_authoriser(&self, event: &Pdu) -> Result<Pdu, ServeError> {
         #[derive(serde::Deserialize)]
         struct Content {
             join_authorised_via_users_server: Option<String>,

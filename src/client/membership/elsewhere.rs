@@ -34,8 +34,27 @@ pub async fn for_room<'a>(
     }
 }
 
-/// A membership of a user in a room of other servers. Besides `via`, who invited and who made the
-/// room may know it.
+/// Servers of a room that are asked, at most.
+const MAX_ASKED: usize = 10;
+
+/// These servers, and others that are in a room which is here, those with most users first.
+pub async fn with_servers_of(
+    rooms: &Rooms,
+    room: &RoomId,
+    mut via: Vec<OwnedServerName>,
+) -> Vec<OwnedServerName> {
+    if let Ok(head) = rooms.head(room).await
+        && let Ok(servers) = rooms.servers_in(head.room()).await
+    {
+        let others = servers.into_iter().map(|(server, _)| server);
+        let others = others.filter(|server| server != rooms.server_name());
+        via.extend(others.take(MAX_ASKED));
+    }
+    via
+}
+
+/// A membership of a user in a room of other servers. Besides `via`, who invited, who made the room
+/// and who is known from an invite or a knock may know it.
 pub async fn wish(
     rooms: &Rooms,
     room: &RoomId,
@@ -52,6 +71,7 @@ pub async fn wish(
         via.push(member.pdu.sender().server_name().to_owned());
     }
     via.extend(room.server_name().map(ToOwned::to_owned));
+    via.extend(rooms.told_servers(room, user).await.unwrap_or_default());
     Wish {
         room: room.to_owned(),
         user: user.to_owned(),

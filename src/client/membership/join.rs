@@ -1,7 +1,7 @@
 use axum::extract::State;
 use causeway_federation::Federation;
 use causeway_rooms::Rooms;
-use causeway_rooms::actions::{Join, SignedInvite};
+use causeway_rooms::actions::{Join, MembershipError, SignedInvite};
 use causeway_users::Users;
 use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
 use ruma::{OwnedRoomId, OwnedServerName, RoomId};
@@ -55,10 +55,20 @@ pub(super) async fn enter(
         rooms.redeem_invite(&room, &session.user_id, signed).await?;
     }
     let join = Join {
-        room,
-        user: session.user_id,
+        room: room.clone(),
+        user: session.user_id.clone(),
         is_guest: session.is_guest,
-        content,
+        content: content.clone(),
     };
-    Ok(rooms.join(join).await?)
+    match (rooms.join(join).await, federation) {
+        // Somebody of another server has to let the user in.
+        (Err(MembershipError::UnableToAuthorise), Some(federation)) => {
+            let via = elsewhere::with_servers_of(&rooms, &room, via).await;
+            let user = &session.user_id;
+            let wish = elsewhere::wish_with_face((&rooms, &users), &room, user, via, content);
+            federation.join(wish.await?).await?;
+            Ok(room)
+        }
+        (joined, _) => Ok(joined?),
+    }
 }

@@ -241,3 +241,23 @@ pub async fn set_outside_state(
     .await?;
     Ok(())
 }
+
+/// What [`set_outside_state`] kept.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn find_outside_state(
+    store: &Store,
+    room: RoomNid,
+    user: &ruma::UserId,
+) -> Result<Option<String>, StoreError> {
+    Ok(timed(
+        sqlx::query_scalar!(
+            "SELECT state FROM outside_state WHERE room_nid = $1 AND user_id = $2",
+            room.0,
+            user.as_str(),
+        )
+        .fetch_optional(store.pool()),
+    )
+    .await?)
+}

@@ -12,7 +12,8 @@ mod servers;
 pub use chains::{Piece, find_followed, find_pieces, load_reaches};
 pub use history::{GapRow, find_place_before, list_gaps};
 pub use imports::{
-    ImportedMember, ensure_room, insert_lines, replace_current_state, set_outside_state,
+    ImportedMember, ensure_room, find_outside_state, insert_lines, replace_current_state,
+    set_outside_state,
 };
 pub use lines::{LineRow, Segment, Step, find_lines, load_steps};
 pub use nodes::{

@@ -40,7 +40,8 @@ pub async fn servers_of_user(store: &Store, user: &UserId) -> Result<Vec<String>
 }
 
 /// What `server` has missed after `after`: events of ours in the rooms that it is in now, messages to
-/// its devices, changes of devices of those who share rooms with it. Receipts of that time are old.
+/// its devices, changes of devices of those who share rooms with it, and that its users were let go
+/// from rooms that it is not in any more. Receipts of that time are old.
 ///
 /// Up to `limit` of each kind, the oldest. A server whose users came into a room meanwhile gets what
 /// came after them: what came before, it fetches as far as it may see it.
@@ -64,7 +65,12 @@ pub async fn load_missed(
             end = end.min(*last);
         }
     }
+    let let_go = load_let_go(store, ours, server, (after, up_to), limit).await?;
+    if let Some((last, _)) = let_go.last().filter(|_| full(let_go.len())) {
+        end = end.min(*last);
+    }
     items.extend(messages);
+    items.extend(let_go);
     let lists = load_device_lists(store, ours, server, (after, end), limit).await?;
     if let Some((last, _)) = lists.last().filter(|_| full(lists.len())) {
         end = *last;
@@ -117,6 +123,46 @@ ORDER BY e.anchor LIMIT $5
     .await?;
     let events = rows.into_iter().map(|row| {
         let event = stored(RoomNid(row.room_nid), row.json, &row.r#type, row.state_key);
+        (Position(row.anchor), Item::Event(Arc::new(event)))
+    });
+    Ok(events.collect())
+}
+
+async fn load_let_go(
+    store: &Store,
+    ours: &str,
+    server: &str,
+    (after, up_to): (Position, Position),
+    limit: i64,
+) -> Result<Vec<(Position, Item)>, StoreError> {
+    let rows = timed(
+        sqlx::query!(
+            r#"
+SELECT e.room_nid, e.anchor AS "anchor!", e.json, e.type, m.user_id
+FROM memberships m
+JOIN events e ON e.room_nid = m.room_nid AND e.event_nid = m.event_nid
+WHERE NOT m.is_local AND m.membership IN (4, 5)
+  AND substring(m.user_id from position(':' in m.user_id) + 1) = $2
+  AND m.position > $3 AND m.position <= $4
+  AND e.anchor = m.position AND e.anchor_offset = 0 AND e.flags & 3 = 0
+  AND (substring(e.sender from position(':' in e.sender) + 1) = $1 OR e.flags & 32 <> 0)
+  AND NOT EXISTS (
+      SELECT 1 FROM room_servers s
+      WHERE s.room_nid = m.room_nid AND s.server = $2 AND s.joined > 0)
+ORDER BY m.position LIMIT $5
+            "#,
+            ours,
+            server,
+            after.0,
+            up_to.0,
+            limit,
+        )
+        .fetch_all(store.pool()),
+    )
+    .await?;
+    let events = rows.into_iter().map(|row| {
+        let room = RoomNid(row.room_nid);
+        let event = stored(room, row.json, &row.r#type, Some(row.user_id));
         (Position(row.anchor), Item::Event(Arc::new(event)))
     });
     Ok(events.collect())

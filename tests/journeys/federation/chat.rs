@@ -145,3 +145,32 @@ async fn who_types_and_who_is_there_is_told() {
     let known = carol.get(v3(&["presence", alice.id(), "status"]));
     known.fails(403, "M_FORBIDDEN").await;
 }
+
+#[tokio::test]
+async fn who_was_put_out_while_their_server_was_away_is_told() {
+    let (here, mut there) = two().await;
+    let alice = here.user("alice").await;
+    let bob = there.user("bob").await;
+    let room = alice.create_public_room().await;
+    let other = alice.create_public_room().await;
+    for room in [&room, &other] {
+        let via = format!("{}?via={}", v3(&["join", room]), here.name());
+        bob.post(via, json!({})).await;
+        becomes(&alice, room, bob.id(), "join").await;
+    }
+    there.kill().await;
+    alice.kick(&room, bob.id()).await;
+    alice.say(&other, "He is away").await;
+    there.restart().await;
+    // Whatever it says makes it heard.
+    bob.say(&other, "I am back").await;
+    let mut rooms = json!([]);
+    for _ in 0..200 {
+        rooms = bob.get(v3(&["joined_rooms"])).await["joined_rooms"].clone();
+        if rooms == json!([other]) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("bob is still in {rooms}");
+}

@@ -187,3 +187,15 @@ async fn a_certificate_is_read_again_when_it_changes() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
+
+#[tokio::test]
+async fn one_servers_keys_are_asked_for_by_path_with_and_without_a_key() {
+    let pair = Pair::start().await;
+    let name = pair.ours.name();
+    let plain = format!("/_matrix/key/v2/query/{name}");
+    for path in [plain.clone(), format!("{plain}/ed25519:any")] {
+        let reply = pair.call("GET", path).unsigned().send().await;
+        let told = reply.json();
+        assert_eq!(told["server_keys"][0]["server_name"], name, "{reply:?}");
+    }
+}

@@ -112,6 +112,8 @@ async fn invites_cross_servers_and_can_be_taken_or_rejected() {
         let shown = events(&sync["rooms"]["invite"][&room]["invite_state"]);
         let own = of_state(shown, "m.room.member", bob.id()).expect("the invite");
         assert_eq!(own["sender"], alice.id());
+        let name = of_state(shown, "m.room.name", "").expect("the name");
+        assert_eq!(name["content"]["name"], "Hidden");
         // Who invited knows the room.
         bob.join(&room).await;
         becomes(&alice, &room, bob.id(), "join").await;
@@ -178,23 +180,27 @@ async fn one_may_knock_at_another_server() {
     let (here, there) = two().await;
     let alice = here.user("alice").await;
     let bob = there.user("bob").await;
-    let body = json!({
-        "preset": "private_chat", "name": "Behind the door", "room_version": "11",
-        "initial_state": [{"type": "m.room.join_rules", "state_key": "",
-            "content": {"join_rule": "knock"}}],
-    });
-    let room = alice.create_room(body).await;
-    let mut reader = bob.caught_up().await;
-    let path = format!("{}?via={}", v3(&["knock", &room]), here.name());
-    bob.post(path, json!({"reason": "It rains"})).await;
-    becomes(&alice, &room, bob.id(), "knock").await;
-    let knocks = |sync: &Value| !sync["rooms"]["knock"][&room].is_null();
-    let sync = reader.until("the knock", knocks).await;
-    let shown = events(&sync["rooms"]["knock"][&room]["knock_state"]);
-    let own = of_state(shown, "m.room.member", bob.id()).expect("the knock");
-    assert_eq!(own["content"]["reason"], "It rains");
-    bob.leave(&room).await;
-    becomes(&alice, &room, bob.id(), "leave").await;
+    for version in ["7", "11", "12"] {
+        let body = json!({
+            "preset": "private_chat", "name": "Behind the door", "room_version": version,
+            "initial_state": [{"type": "m.room.join_rules", "state_key": "",
+                "content": {"join_rule": "knock"}}],
+        });
+        let room = alice.create_room(body).await;
+        let mut reader = bob.caught_up().await;
+        let path = format!("{}?via={}", v3(&["knock", &room]), here.name());
+        bob.post(path, json!({"reason": "It rains"})).await;
+        becomes(&alice, &room, bob.id(), "knock").await;
+        let knocks = |sync: &Value| !sync["rooms"]["knock"][&room].is_null();
+        let sync = reader.until("the knock", knocks).await;
+        let shown = events(&sync["rooms"]["knock"][&room]["knock_state"]);
+        let own = of_state(shown, "m.room.member", bob.id()).expect("the knock");
+        assert_eq!(own["content"]["reason"], "It rains");
+        let name = of_state(shown, "m.room.name", "").expect("the name");
+        assert_eq!(name["content"]["name"], "Behind the door");
+        bob.leave(&room).await;
+        becomes(&alice, &room, bob.id(), "leave").await;
+    }
 }
 
 #[tokio::test]
@@ -235,4 +241,40 @@ async fn what_people_show_and_publish_is_found_on_other_servers() {
     let taken = bob.post(v3(&["keys", "claim"]), claim).await;
     let key = &taken["one_time_keys"][alice.id()][alice.device_id()];
     assert_eq!(key["signed_curve25519:AAAA"]["key"], "b25lLXRpbWU");
+}
+
+#[tokio::test]
+async fn rooms_that_are_open_to_members_of_others_let_them_in() {
+    let (here, there) = two().await;
+    let alice = here.user("alice").await;
+    let bob = there.user("bob").await;
+    let carol = there.user("carol").await;
+    for version in ["8", "9", "10", "11", "12"] {
+        let lobby = alice.create_public_room().await;
+        let rule = json!({"join_rule": "restricted",
+            "allow": [{"type": "m.room_membership", "room_id": lobby}]});
+        let room = alice
+            .create_room(json!({
+                "preset": "private_chat", "room_version": version,
+                "power_level_content_override": {"invite": 50}, "initial_state": [
+                    {"type": "m.room.join_rules", "state_key": "", "content": rule}],
+            }))
+            .await;
+        bob.post(via(&room, &here), json!({}))
+            .fails(403, "M_FORBIDDEN")
+            .await;
+        bob.post(via(&lobby, &here), json!({})).await;
+        bob.post(via(&room, &here), json!({})).await;
+        becomes(&alice, &room, bob.id(), "join").await;
+        let joined = bob.membership(&room, bob.id()).await;
+        let authoriser = &joined["join_authorised_via_users_server"];
+        assert_eq!(authoriser, alice.id(), "version {version}");
+        // The room is here now, but nobody of this server may let others in.
+        carol.join(&lobby).await;
+        becomes(&alice, &lobby, carol.id(), "join").await;
+        carol.join(&room).await;
+        becomes(&alice, &room, carol.id(), "join").await;
+        becomes(&bob, &room, carol.id(), "join").await;
+        carol.say(&room, "in").await;
+    }
 }

@@ -160,3 +160,40 @@ async fn templates_are_for_users_of_who_asks_and_versions_they_speak() {
         .await;
     assert_eq!(nowhere.error(), (404, "M_NOT_FOUND".to_owned()));
 }
+
+#[tokio::test]
+async fn older_servers_are_invited_the_older_way() {
+    let pair = Pair::start().await;
+    let alice = pair.ours.user("alice").await;
+    let key = pair.theirs.key();
+    pair.theirs.on(
+        "PUT".parse().unwrap(),
+        "/_matrix/federation/v1/invite/",
+        move |heard| {
+            let mut event = heard.body.clone();
+            event.as_object_mut().unwrap().remove("unsigned");
+            let (_, signed) = key.event("2", event);
+            Said::json(&json!([200, { "event": signed }]))
+        },
+    );
+    let body = json!({"preset": "private_chat", "name": "Old", "room_version": "2"});
+    let room = alice.create_room(body).await;
+    let eve = pair.theirs.user_id("eve");
+    alice.invite(&room, &eve).await;
+    let member = alice.membership(&room, &eve).await;
+    assert_eq!(member["membership"], "invite");
+    let heard = pair.theirs.heard().await;
+    let older = heard.iter().find(|it| it.path.contains("/v1/invite/"));
+    let shown = &older.expect("the older way").body["unsigned"]["invite_room_state"];
+    let named = shown.as_array().into_iter().flatten();
+    let mut named = named.filter(|it| it["type"] == "m.room.name");
+    assert_eq!(
+        named.next().map(|it| &it["content"]["name"]),
+        Some(&json!("Old"))
+    );
+
+    // Newer rooms are not for them.
+    let newer = alice.create_room(json!({"preset": "private_chat"})).await;
+    let reply = alice.invite(&newer, &eve).unspecified().reply().await;
+    assert!(reply.status >= 400, "{reply:?}");
+}

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::Pair;
 
-const VERSION: &str = "11";
+pub(super) const VERSION: &str = "11";
 
 /// Eve of the hand-made server in a room of ours.
-struct Eve {
-    room: String,
+pub(super) struct Eve {
+    pub(super) room: String,
     user: String,
     /// What her events are allowed by.
     auth: Vec<String>,
@@ -22,7 +22,7 @@ struct Eve {
     depth: u64,
 }
 
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     text.replace('!', "%21")
         .replace('$', "%24")
         .replace(':', "%3A")
@@ -93,7 +93,7 @@ async fn reply(
     pair.call("PUT", path).json(body).send().await
 }
 
-async fn meet(pair: &Pair) -> (TestClient, Eve) {
+pub(super) async fn meet(pair: &Pair) -> (TestClient, Eve) {
     let alice = pair.ours.user("alice").await;
     let body = json!({"preset": "public_chat", "room_version": VERSION});
     let room = alice.create_room(body).await;
@@ -263,7 +263,12 @@ async fn an_endless_chain_of_missing_events_ends() {
     let (id, event) = eve.says(&pair, "after nothing");
     let answer = send(&pair, "e1", &[event], &[]).await;
     assert!(answer[&id]["error"].is_string(), "{answer}");
-    let asked = pair.theirs.heard().await.len();
+    let heard = pair.theirs.heard().await;
+    let asked = |it: &&causeway_testkit::Heard| it.path.contains("/get_missing_events/");
+    let first = heard.iter().find(asked).expect("a question");
+    let known = &first.body["earliest_events"];
+    assert_eq!(known.as_array().map(Vec::len), Some(1), "the room's end");
+    let asked = heard.len();
     assert!(asked <= 20, "{asked} questions");
     alice.say(&eve.room, "still here").await;
 }
@@ -325,5 +330,69 @@ async fn typing_receipts_and_devices_of_others_are_told() {
             reads |= !event["content"][&said]["m.read"][&eve.user].is_null();
         }
         changed |= sync["device_lists"]["changed"] == json!([eve.user]);
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_comes_again_after_a_restart_changes_nothing() {
+    let mut pair = Pair::start().await;
+    let (alice, mut eve) = meet(&pair).await;
+    let mut reader = alice.caught_up().await;
+    let (id, event) = eve.says(&pair, "once");
+    let message = json!({"edu_type": "m.direct_to_device", "content": {
+        "sender": eve.user, "type": "m.test", "message_id": "1",
+        "messages": {alice.id(): {alice.device_id(): {"n": 1}}},
+    }});
+    let answer = send(&pair, "r1", &[event.clone()], &[message.clone()]).await;
+    assert_eq!(answer, json!({&id: {}}));
+    pair.ours.kill().await;
+    pair.ours.restart().await;
+    assert_eq!(send(&pair, "r1", &[event], &[message]).await, answer);
+    let (last, event) = eve.says(&pair, "after");
+    let told = json!({"edu_type": "m.direct_to_device", "content": {
+        "sender": eve.user, "type": "m.test", "message_id": "2",
+        "messages": {alice.id(): {alice.device_id(): {"n": 2}}},
+    }});
+    send(&pair, "r2", &[event], &[told]).await;
+    let (mut said, mut messages) = (Vec::new(), Vec::new());
+    while said.last() != Some(&last) || messages.last() != Some(&json!(2)) {
+        let sync = reader.until("news", |_| true).await;
+        let timeline = events(&sync["rooms"]["join"][&eve.room]["timeline"]);
+        said.extend(
+            timeline
+                .iter()
+                .filter_map(|it| it["event_id"].as_str().map(str::to_owned)),
+        );
+        let new = events(&sync["to_device"]).iter();
+        messages.extend(new.map(|it| it["content"]["n"].clone()));
+    }
+    assert_eq!(said, [id, last]);
+    assert_eq!(messages, [json!(1), json!(2)]);
+}
+
+#[tokio::test]
+async fn older_servers_join_and_leave_the_older_way() {
+    let pair = Pair::start().await;
+    let alice = pair.ours.user("alice").await;
+    let room = alice.create_room(json!({"preset": "public_chat", "room_version": VERSION}));
+    let room = room.await;
+    let user = pair.theirs.user_id("eve");
+    for (word, becomes) in [("join", "join"), ("leave", "leave")] {
+        let base = "/_matrix/federation/v1";
+        let path = format!("{base}/make_{word}/{}/{user}?ver={VERSION}", encode(&room));
+        let made = pair.call("GET", path).send().await;
+        assert_eq!(made.status, 200, "{made:?}");
+        let (id, event) = pair
+            .theirs
+            .key()
+            .event(VERSION, made.json()["event"].clone());
+        let path = format!("{base}/send_{word}/{}/{}", encode(&room), encode(&id));
+        let answer = pair.call("PUT", path).json(event).send().await.json();
+        assert_eq!(answer[0], 200, "{answer}");
+        match word {
+            "join" => assert!(answer[1]["state"].as_array().is_some_and(|it| it.len() > 3)),
+            _ => assert_eq!(answer, json!([200, {}])),
+        }
+        assert_eq!(alice.membership(&room, &user).await["membership"], becomes);
     }
 }

@@ -5,5 +5,5 @@ mod query_one;
 mod server;
 
 pub(crate) use query::query;
-pub(crate) use query_one::query_one;
+pub(crate) use query_one::{query_one, query_one_key};
 pub(crate) use server::server;

@@ -25,3 +25,13 @@ pub(crate) async fn query_one(
     let server_keys = ring.vouch(&wishes).await?;
     Ok(Json(Vouched { server_keys }))
 }
+
+/// `GET /_matrix/key/v2/query/{serverName}/{keyId}`, which older servers use: the id never narrowed
+/// anything.
+pub(crate) async fn query_one_key(
+    ring: State<KeyRing>,
+    InPath((server, _)): InPath<(OwnedServerName, String)>,
+    until: InQuery<Until>,
+) -> Result<Json<Vouched>, ApiError> {
+    query_one(ring, InPath(server), until).await
+}

@@ -1,5 +1,6 @@
 use axum::Json;
 use axum::extract::State;
+use causeway_events::Pdu;
 use causeway_events::client::stripped;
 use causeway_rooms::Rooms;
 use causeway_rooms::serve::{Admitted, Asked};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::api::pdus::{text, texts};
 use crate::error::ApiError;
 use crate::join::SHOWN;
-use crate::keys::KeyRing;
+use crate::keys::{BadEvent, KeyRing};
 use crate::origin::Signed;
 use crate::parameters::InPath;
 
@@ -89,7 +90,11 @@ pub(super) async fn admit(
     membership: Membership,
 ) -> Result<Admitted, ApiError> {
     let version = rooms.head(&room).await?.version();
-    let event = ring.check_event(version, request.body).await?;
+    // A join that one of our users lets in lacks our signature: it comes to get it. It is seen by
+    // nobody unless the event is taken.
+    let event = Pdu::from_stranger(version, request.body.get()).map_err(BadEvent::from)?;
+    let event = rooms.sign_if_authoriser(&event)?;
+    let event = ring.check_event(version, text(&event)?).await?;
     if *event.event_id() != *event_id {
         return Err(ApiError::invalid_param("The event has another id"));
     }
