@@ -7,6 +7,7 @@
 mod check_config;
 mod completions;
 mod doctor;
+mod federation;
 mod generate_config;
 mod user;
 
@@ -43,6 +44,9 @@ enum Command {
     /// Make, list and close accounts, with or without a running server
     #[command(subcommand)]
     User(user::Command),
+    /// Look at the links to other servers
+    #[command(subcommand)]
+    Federation(federation::Command),
     /// Read the settings and say what is wrong with them
     CheckConfig,
     /// Look at database, Redis, clock, certificates and public address, and say what is wrong
@@ -69,6 +73,9 @@ pub fn main() -> ExitCode {
         Command::Doctor => with(settings(), |settings| wait_for(doctor::run(settings))),
         Command::User(command) => with(settings(), |settings| {
             wait_for(user::run(settings, command))
+        }),
+        Command::Federation(command) => with(settings(), |settings| {
+            wait_for(federation::run(settings, command))
         }),
         Command::Serve => with(settings(), |settings| wait_for(server::run(settings))),
     };

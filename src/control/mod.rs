@@ -9,6 +9,7 @@
 //! command's.
 
 mod call;
+mod destinations;
 mod listen;
 
 use std::{fs::File, io, os::fd::AsRawFd, path::Path};
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::server::state::AppState;
 
 pub use call::{CallError, call};
+pub use destinations::{DestinationLine, Destinations};
 pub use listen::listen;
 
 /// Name of the socket in the data directory.
@@ -63,6 +65,11 @@ pub enum Request {
         /// The new password.
         password: String,
     },
+    /// Other servers that lack something.
+    Destinations {
+        /// Also those that lacked something and have it now.
+        all: bool,
+    },
 }
 
 /// What comes back.
@@ -73,6 +80,8 @@ pub enum Reply {
     Done(OwnedUserId),
     /// A page of accounts.
     Accounts(Vec<AccountLine>),
+    /// Other servers.
+    Destinations(Destinations),
     /// It is not done; why, for people.
     Refused(String),
 }
@@ -141,6 +150,9 @@ async fn try_perform(state: &AppState, request: Request) -> anyhow::Result<Reply
             let user = resolve(&user)?;
             users.reset_password(&user, Secret::new(password)).await?;
             Ok(Reply::Done(user))
+        }
+        Request::Destinations { all } => {
+            Ok(Reply::Destinations(destinations::look(state, all).await?))
         }
     }
 }

@@ -223,6 +223,24 @@ impl TestServer {
         self.client().login(localpart).await
     }
 
+    /// What a command prints that is run beside the server, with its settings.
+    ///
+    /// # Panics
+    /// When the command fails.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let ran = Command::new(binary())
+            .arg("--config")
+            .arg(self.directory.path().join("causeway.toml"))
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .output()
+            .expect("the command to run");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{arguments:?} failed: {said}");
+        String::from_utf8_lossy(&ran.stdout).into_owned()
+    }
+
     /// Everything the server wrote to its log so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What a command speaks to.
-pub(super) enum Server {
+pub(in crate::cli) enum Server {
     /// A server that runs on this data directory, by its socket.
     Running(PathBuf),
     /// Nobody: the command does it itself.
@@ -26,7 +26,7 @@ pub(super) enum Server {
 }
 
 /// Everything that a server has, but nothing that listens.
-pub(super) struct Opened {
+pub(in crate::cli) struct Opened {
     parts: Parts,
     log_writer: JoinHandle<()>,
     store: Store,
@@ -35,7 +35,7 @@ pub(super) struct Opened {
 
 impl Server {
     /// Looks for the running server, and opens the database where there is none.
-    pub(super) async fn find(settings: Settings) -> anyhow::Result<Self> {
+    pub(in crate::cli) async fn find(settings: Settings) -> anyhow::Result<Self> {
         // asking for nothing shows whether somebody answers
         let data_dir = settings.server.data_dir.clone();
         let nothing = Request::List {
@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// Asks.
-    pub(super) async fn ask(&self, request: Request) -> anyhow::Result<Reply> {
+    pub(in crate::cli) async fn ask(&self, request: Request) -> anyhow::Result<Reply> {
         match self {
             Self::Running(data_dir) => {
                 let data_dir = data_dir.clone();
@@ -69,14 +69,14 @@ impl Server {
     }
 
     /// Asks for the last time.
-    pub(super) async fn ask_once(self, request: Request) -> anyhow::Result<Reply> {
+    pub(in crate::cli) async fn ask_once(self, request: Request) -> anyhow::Result<Reply> {
         let reply = self.ask(request).await;
         self.close().await;
         reply
     }
 
     /// Leaves the database as a server does that stops.
-    pub(super) async fn close(self) {
+    pub(in crate::cli) async fn close(self) {
         if let Self::Absent(opened) = self {
             opened.close().await;
         }

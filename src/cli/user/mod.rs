@@ -1,6 +1,6 @@
 //! `causeway user ...`: accounts.
 
-mod ask;
+pub(super) mod ask;
 mod password;
 
 use std::path::PathBuf;
@@ -117,7 +117,7 @@ fn done(reply: Reply) -> anyhow::Result<ruma::OwnedUserId> {
     match reply {
         Reply::Done(user) => Ok(user),
         Reply::Refused(why) => bail!("{why}"),
-        Reply::Accounts(_) => bail!("the server answered something else"),
+        Reply::Accounts(_) | Reply::Destinations(_) => bail!("the server answered something else"),
     }
 }
 
@@ -127,7 +127,7 @@ async fn list(server: &Server, all: bool) -> anyhow::Result<()> {
         let accounts = match server.ask(Request::List { after }).await? {
             Reply::Accounts(accounts) => accounts,
             Reply::Refused(why) => bail!("{why}"),
-            Reply::Done(_) => bail!("the server answered something else"),
+            Reply::Done(_) | Reply::Destinations(_) => bail!("the server answered something else"),
         };
         for account in &accounts {
             if all || !(account.guest || account.deactivated) {

@@ -126,3 +126,45 @@ async fn a_server_that_was_away_gets_what_it_missed() {
         .collect();
     assert_eq!(taken, [1, 2, 3, 4, 5, 6]);
 }
+
+#[tokio::test]
+async fn operators_see_who_lacks_what() {
+    let pair = Pair::start().await;
+    let works = Arc::new(AtomicBool::new(false));
+    answer(&pair, &works);
+    let status = |all: &[&str]| {
+        pair.ours
+            .command(&[&["federation", "status"], all].concat())
+    };
+    assert_eq!(status(&[]), "All servers have what they are to get.\n");
+    let alice = pair.ours.user("alice").await;
+    let bob = pair.theirs.user_id("bob");
+    tell(&alice, &bob, 1).await;
+    let mut shown = String::new();
+    for _ in 0..100 {
+        shown = status(&[]);
+        if shown.starts_with(pair.theirs.name()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let first = shown.lines().next().expect("a line").to_owned();
+    let parts: Vec<&str> = first.split('\t').collect();
+    assert_eq!(parts[0], pair.theirs.name());
+    assert!(parts[1].starts_with("failed "), "{first}");
+    assert!(parts[3].starts_with("lacks things since "), "{first}");
+    assert!(parts[5].contains("502"), "{first}");
+
+    works.store(true, Ordering::SeqCst);
+    wait_for(&pair, 1).await;
+    for _ in 0..100 {
+        if status(&[]).starts_with("All servers") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(status(&[]), "All servers have what they are to get.\n");
+    let all = status(&["--all"]);
+    assert!(all.starts_with(pair.theirs.name()), "{all}");
+    assert!(all.contains("took something"), "{all}");
+}
