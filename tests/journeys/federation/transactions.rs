@@ -343,11 +343,12 @@ async fn a_transaction_that_comes_again_after_a_restart_changes_nothing() {
         "sender": eve.user, "type": "m.test", "message_id": "1",
         "messages": {alice.id(): {alice.device_id(): {"n": 1}}},
     }});
-    let answer = send(&pair, "r1", &[event.clone()], &[message.clone()]).await;
+    let (pdus, edus) = ([event], [message]);
+    let answer = send(&pair, "r1", &pdus, &edus).await;
     assert_eq!(answer, json!({&id: {}}));
     pair.ours.kill().await;
     pair.ours.restart().await;
-    assert_eq!(send(&pair, "r1", &[event], &[message]).await, answer);
+    assert_eq!(send(&pair, "r1", &pdus, &edus).await, answer);
     let (last, event) = eve.says(&pair, "after");
     let told = json!({"edu_type": "m.direct_to_device", "content": {
         "sender": eve.user, "type": "m.test", "message_id": "2",
