@@ -2,11 +2,12 @@
 # make test   runs everything that tells whether the code is good
 # The rest are parts of these, `make prepare` for whoever changes a query or a migration, and
 # `make spec-table` for whoever adds a test of an operation that had none (after `make rust-tests`).
+# `make interop` lets the server federate with Synapse; it is no part of `make test`.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test setup test-setup build format lint rust-tests spec-table clients licences prepare
+.PHONY: help run test setup test-setup build format lint rust-tests spec-table clients interop licences prepare
 
 # queries are checked against .sqlx, not against a database that happens to be around
 export SQLX_OFFLINE := true
@@ -49,6 +50,10 @@ spec-table: build
 
 clients: build
 	scripts/with-services tests/clients/run
+
+# with Synapse as the other server: too slow for every run
+interop: build
+	scripts/with-services tests/clients/interop/run
 
 # tests/tidy holds deny.toml on every machine; cargo-deny looks into the texts of licences besides
 licences:

@@ -14,6 +14,7 @@ mod api;
 pub mod ask;
 mod error;
 mod federation;
+mod history;
 pub mod join;
 pub mod keys;
 pub mod links;

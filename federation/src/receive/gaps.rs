@@ -142,7 +142,11 @@ impl Federation {
     }
 
     /// Those of a stranger's events that are proved.
-    async fn proved(&self, version: RoomVersion, events: Vec<Box<RawValue>>) -> Vec<Pdu> {
+    pub(crate) async fn proved(
+        &self,
+        version: RoomVersion,
+        events: Vec<Box<RawValue>>,
+    ) -> Vec<Pdu> {
         let events = events.into_iter().map(|raw| (version, raw)).collect();
         match self.ring().check_events(events).await {
             Ok(checked) => checked.into_iter().flatten().collect(),
@@ -188,8 +192,8 @@ impl Federation {
         None
     }
 
-    /// Events by their ids.
-    async fn fetch(
+    /// Events by their ids, proved: those that the other server has.
+    pub(crate) async fn fetch(
         &self,
         origin: &ServerName,
         version: RoomVersion,

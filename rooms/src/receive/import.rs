@@ -99,8 +99,10 @@ impl Rooms {
         }
         parts.log.settled().await.map_err(ReceiveError::Append)?;
         let mut weigher = Weigher::new(parts, head);
-        weigher.add_outliers(import.auth_chain.clone()).await?;
-        weigher.add_outliers(import.state.clone()).await?;
+        // At once: what is behind the state hangs on entries of it, too (old power levels on the
+        // membership of who set them).
+        let given = import.auth_chain.iter().chain(&import.state).cloned();
+        weigher.add_outliers(given.collect()).await?;
         weigher
             .prefetch(std::slice::from_ref(&import.event))
             .await?;

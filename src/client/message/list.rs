@@ -1,6 +1,9 @@
 use axum::Json;
 use axum::extract::{Query, State};
-use causeway_rooms::read::{MessagesQuery, Reader};
+use causeway_federation::Federation;
+use causeway_rooms::read::{Chunk, MessagesQuery, Reader};
+use causeway_store::timeline::{Direction, RoomToken};
+use ruma::RoomId;
 use ruma::api::client::message::get_message_events::v3::Request;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -8,6 +11,9 @@ use serde_json::value::RawValue;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
 use crate::client::room_json::{FilterParameter, asker, direction, limit, raw_events};
+
+/// Times that history is fetched from other servers for one page.
+const MAX_FETCHES: usize = 3;
 
 /// The answer.
 #[derive(Debug, Serialize)]
@@ -22,7 +28,7 @@ pub struct Messages {
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/messages`.
 pub async fn list(
-    State(reader): State<Reader>,
+    (State(reader), State(federation)): (State<Reader>, State<Option<Federation>>),
     session: Session,
     Query(filter): Query<FilterParameter>,
     Ruma(request): Ruma<Request>,
@@ -34,13 +40,28 @@ pub async fn list(
         limit: Some(limit(request.limit)),
         filter: filter.read()?,
     };
-    let chunk = reader
-        .messages(&request.room_id, &asker(session), &query)
-        .await?;
+    let (room, asker) = (&request.room_id, asker(session));
+    let mut chunk = reader.messages(room, &asker, &query).await?;
+    for _ in 0..MAX_FETCHES {
+        if query.direction == Direction::Forward || !has_fetched(&federation, room, &chunk).await {
+            break;
+        }
+        chunk = reader.messages(room, &asker, &query).await?;
+    }
     Ok(Json(Messages {
         start: chunk.start.to_string(),
         end: chunk.end.map(|end| end.to_string()),
         chunk: raw_events(chunk.events)?,
         state: raw_events(chunk.state)?,
     }))
+}
+
+/// Whether a page that goes backwards passed over a gap in the room's history, and other servers
+/// could fill some of it.
+async fn has_fetched(federation: &Option<Federation>, room: &RoomId, page: &Chunk) -> bool {
+    let Some(federation) = federation else {
+        return false;
+    };
+    let oldest = page.end.map(|RoomToken(place)| place);
+    federation.fetch_history(room, page.start.0, oldest).await
 }

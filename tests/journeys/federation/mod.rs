@@ -1,6 +1,7 @@
 //! Servers that speak with each other, over TLS on this machine.
 
 mod chat;
+mod earlier;
 mod history;
 mod keys;
 mod media;
