@@ -192,14 +192,12 @@ async fn rows_of(
             Row,
             r#"
 WITH candidates AS MATERIALIZED (
-    SELECT s.room_nid, s.event_nid, s.anchor, s.anchor_offset, s.sender, s.words
-    FROM search_words s
+    SELECT s.room_nid, s.event_nid, s.anchor, s.anchor_offset, s.sender, s.words FROM search_words s
     WHERE s.words @@ $1::text::tsquery AND s.room_nid = ANY($2::bigint[]) AND s.key = ANY($3::smallint[])
       AND (s.anchor, s.anchor_offset) < ($4::bigint, $5::int)
       AND (s.room_nid <> ALL($6::bigint[]) OR (
             SELECT (s.anchor, s.anchor_offset) <= (l.anchor, l.anchor_offset)
-            FROM UNNEST($6::bigint[], $7::bigint[], $8::int[]) AS l(room_nid, anchor, anchor_offset)
-            WHERE l.room_nid = s.room_nid))
+            FROM UNNEST($6::bigint[], $7::bigint[], $8::int[]) AS l(room_nid, anchor, anchor_offset) WHERE l.room_nid = s.room_nid))
       AND ($9::text[] IS NULL OR s.sender = ANY($9)) AND s.sender <> ALL($10::text[])
       AND (s.key <> 1 OR s.sender <> ALL($11::text[]))
       AND ($12::boolean IS NULL OR s.has_url = $12)
@@ -207,27 +205,22 @@ WITH candidates AS MATERIALIZED (
             SELECT 1 FROM events o JOIN relations r ON r.room_nid = o.room_nid AND r.parent_id = o.event_id
             WHERE o.room_nid = s.room_nid AND o.event_nid = s.event_nid
               AND ($21 IS NULL OR r.rel_type = ANY($21)) AND ($22 IS NULL OR r.sender = ANY($22)) LIMIT 1) IS NOT NULL)
-      AND ($23::text[] IS NULL OR (
-            SELECT r.rel_type FROM relations r WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) = ANY($23))
+      AND ($23::text[] IS NULL OR (SELECT r.rel_type FROM relations r WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) = ANY($23))
       AND (cardinality($24::text[]) = 0 OR COALESCE((
-            SELECT r.rel_type FROM relations r
-            WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) <> ALL($24), true))
+            SELECT r.rel_type FROM relations r WHERE r.room_nid = s.room_nid AND r.child_nid = s.event_nid) <> ALL($24), true))
     ORDER BY s.anchor DESC, s.anchor_offset DESC LIMIT $13),
 judged AS MATERIALIZED (
     SELECT c.room_nid, c.event_nid, c.anchor, c.anchor_offset, c.sender, ts_rank(c.words, $1::text::tsquery) AS rank,
            c.room_nid <> ALL($14::bigint[]) OR (
              SELECT c.anchor >= l.anchor FROM UNNEST($14::bigint[], $15::bigint[]) AS l(room_nid, anchor)
-             WHERE l.room_nid = c.room_nid) AS is_certain
-    FROM candidates c),
+             WHERE l.room_nid = c.room_nid) AS is_certain FROM candidates c),
 page AS (
-    SELECT * FROM judged j
-    WHERE $16::real IS NULL OR (j.rank, j.anchor, j.anchor_offset) < ($16::real, $17::bigint, $18::int)
+    SELECT * FROM judged j WHERE $16::real IS NULL OR (j.rank, j.anchor, j.anchor_offset) < ($16::real, $17::bigint, $18::int)
     ORDER BY CASE WHEN $19::boolean THEN j.rank ELSE 0 END DESC, j.anchor DESC, j.anchor_offset DESC LIMIT $20)
 SELECT p.room_nid, p.event_nid, p.anchor, p.anchor_offset, p.sender, p.rank AS "rank!", e.line, e.step,
        e.key_nid IS NOT NULL AS "is_state!", p.is_certain AS "is_certain!",
        (SELECT count(*) FROM judged j WHERE j.is_certain) AS "certain!"
-FROM page p JOIN events e ON e.room_nid = p.room_nid AND e.event_nid = p.event_nid
-WHERE e.flags & 11 = 0
+FROM page p JOIN events e ON e.room_nid = p.room_nid AND e.event_nid = p.event_nid WHERE e.flags & 11 = 0
 ORDER BY CASE WHEN $19 THEN p.rank ELSE 0 END DESC, p.anchor DESC, p.anchor_offset DESC
             "#,
             query.words,
