@@ -17,6 +17,10 @@ pub struct ClientEvent {
     origin_ts_ms: u64,
 }
 
+/// The device in whose name delayed events are sent (MSC4140), in transactions that are called by
+/// their `delay_id`. No client can have it.
+pub const DELAYED_DEVICE: &str = "\u{1}delayed";
+
 /// Which fields a client gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -33,6 +37,8 @@ pub struct Unsigned<'a> {
     pub now_ms: Option<u64>,
     /// The sender's transaction, shown to the device that sent it and to no other.
     pub transaction_id: Option<&'a str>,
+    /// What the event was called by while it waited to be sent (MSC4140), shown to its sender.
+    pub delay_id: Option<&'a str>,
     /// What took the event away: JSON of the redaction in client format.
     pub redacted_because: Option<&'a str>,
     /// JSON of the content that the state event replaced.
@@ -132,6 +138,7 @@ impl ClientEvent {
                 unsigned.replaces_state.map(EventId::as_str),
             ),
             ("transaction_id", unsigned.transaction_id),
+            ("org.matrix.msc4140.delay_id", unsigned.delay_id),
         ];
         for (name, value) in texts {
             if let Some(value) = value {

@@ -140,6 +140,7 @@ fn clients_see_what_is_theirs() {
     let unsigned = Unsigned {
         now_ms: Some(1234),
         transaction_id: Some("t\"1"),
+        delay_id: Some("d1"),
         redacted_because: Some(r#"{"type":"m.room.redaction"}"#),
         prev_content: Some(r#"{"topic":"old"}"#),
         replaces_state: Some(&replaced),
@@ -149,7 +150,8 @@ fn clients_see_what_is_theirs() {
     };
     let mut whole = plain;
     whole["unsigned"] = json!({
-        "age": 234, "transaction_id": "t\"1", "redacted_because": {"type": "m.room.redaction"},
+        "age": 234, "transaction_id": "t\"1", "org.matrix.msc4140.delay_id": "d1",
+        "redacted_because": {"type": "m.room.redaction"},
         "prev_content": {"topic": "old"}, "replaces_state": "$old:domain",
         "prev_sender": user(2), "membership": "join", "m.relations": {"m.thread": {"count": 1}},
     });

@@ -10,6 +10,7 @@
 //! Start reading at [`Rooms::append`] in `write/append.rs`, then `head.rs`, then `actions/`.
 
 pub mod actions;
+pub mod delayed;
 mod head;
 mod heads;
 pub mod read;

@@ -5,6 +5,7 @@
 //! Specification: client-server API, "Standard error response".
 
 mod actions;
+pub mod delayed;
 mod federation;
 mod identity;
 mod keys;

@@ -15,10 +15,10 @@ use ruma::api::client::{backup as backup_api, keys as keys_api};
 use ruma::api::path_builder::PathBuilder;
 
 use super::{
-    account, account_data, backup, capabilities, dehydrated, device, directory, directory_user,
-    filter, keys, legacy, media, membership, message, moderation, openid, presence, profile, push,
-    receipt, relation, report, room, search, session, space, state, sync, third_party, to_device,
-    typing, versions, well_known,
+    account, account_data, backup, capabilities, dehydrated, delayed, device, directory,
+    directory_user, filter, keys, legacy, media, membership, message, moderation, openid, presence,
+    profile, push, receipt, relation, report, room, rtc, search, session, space, state, sync,
+    third_party, to_device, typing, versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -46,6 +46,8 @@ pub fn routes() -> Routes<AppState> {
     let routes = rooms(routes);
     let routes = waiting(routes);
     let routes = deprecated(routes);
+    let routes = delayed::routes::add(routes);
+    let routes = rtc::routes::add(routes);
     media::routes::add(routes)
 }
 

@@ -15,6 +15,7 @@ mod mistake;
 mod read;
 mod reader;
 mod remarks;
+mod rtc;
 mod settings;
 mod tree;
 mod values;

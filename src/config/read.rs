@@ -11,6 +11,7 @@ use ruma::{OwnedServerName, RoomVersionId};
 use super::{
     captcha, federation, mail,
     reader::{Reader, Section},
+    rtc::Rtc,
     settings::{
         Database, Limits, Listen, Log, LogFormat, Login, ManagedPostgres, Media, Metrics, Outbound,
         Password, Previews, Push, RateLimit, Redis, Registration, Rooms, Search, Server, Settings,
@@ -47,6 +48,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         previews: previews(&mut reader.table("previews")),
         outbound: outbound(&mut reader.table("outbound")),
         turn: turn(&mut reader.table("turn")),
+        rtc: Rtc::read(&mut reader.table("rtc")),
         push: push(&mut reader.table("push")),
         search: search(&mut reader.table("search")),
         log: log(&mut reader.table("log")),

@@ -11,6 +11,7 @@ use ruma::{OwnedServerName, RoomVersionId};
 use super::captcha::Captcha;
 use super::federation::Federation;
 use super::mail::Mail;
+use super::rtc::Rtc;
 
 /// All settings of one server, checked: whoever holds them need not check them again.
 #[derive(Debug, Clone)]
@@ -49,6 +50,8 @@ pub struct Settings {
     pub outbound: Outbound,
     /// Relays for calls.
     pub turn: Turn,
+    /// Calls of several people.
+    pub rtc: Rtc,
     /// Notifications.
     pub push: Push,
     /// Searching what was said.

@@ -9,6 +9,7 @@ use causeway_federation::{Federation, FederationSettings, Neighbours};
 use causeway_identity::IdentityServers;
 use causeway_media::{Media, MediaSettings, PreviewSettings, Quota, RemoteSettings};
 use causeway_outbound::AddressPolicy;
+use causeway_rooms::delayed::DelayedEvents;
 use causeway_rooms::read::Reader;
 use causeway_rooms::{RoomSettings, Rooms};
 use causeway_search::Indexer;
@@ -30,6 +31,7 @@ use super::letters;
 use super::metrics::{self, Figures};
 use super::post::Post;
 use super::state::{AppParts, AppState};
+use crate::client::error::delayed as errors;
 use crate::config::{self, Settings};
 
 /// Memory that one warm room takes, as the setting `rooms.cache_bytes` is turned into a number of
@@ -106,6 +108,7 @@ pub async fn open(
         authenticator: Arc::new(users.clone()),
         users,
         media,
+        delayed: DelayedEvents::new(rooms.clone()),
         rooms,
         sync,
         federation,
@@ -155,6 +158,8 @@ fn background(state: &AppState) -> JoinSet<()> {
     background.spawn(async move { office.run().await });
     let gallery = state.media.clone();
     background.spawn(async move { gallery.run().await });
+    let delayed = state.delayed.clone();
+    background.spawn(delayed.run(errors::told, errors::silenced));
     background.spawn(causeway_store::state::keep(
         state.store.clone(),
         state.log.tail(),

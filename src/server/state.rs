@@ -9,6 +9,7 @@ use causeway_identity::IdentityServers;
 use causeway_mail::Mailer;
 use causeway_media::Media;
 use causeway_rooms::Rooms;
+use causeway_rooms::delayed::DelayedEvents;
 use causeway_rooms::read::Reader;
 use causeway_store::{Clock, Log, Store};
 use causeway_sync::Sync;
@@ -39,6 +40,8 @@ pub struct AppParts {
     pub media: Media,
     /// Rooms: writing and reading.
     pub rooms: Rooms,
+    /// Events that are sent later.
+    pub delayed: DelayedEvents,
     /// What clients see of their rooms, and how they wait for more.
     pub sync: Sync,
     /// Links to other servers, if there are any.
@@ -90,6 +93,7 @@ parts! {
     users: Users,
     media: Media,
     rooms: Rooms,
+    delayed: DelayedEvents,
     sync: Sync,
     federation: Option<Federation>,
     identity: IdentityServers,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use causeway_events::client::{ClientEvent, Format, Unsigned};
+use causeway_events::client::{ClientEvent, DELAYED_DEVICE, Format, Unsigned};
 use causeway_events::redact::redact;
 use causeway_events::{Pdu, RoomVersion};
 use causeway_store::log::{EventRecord, SentBy};
@@ -158,13 +158,15 @@ impl Shown {
     /// Appends the event as clients see it.
     pub(crate) fn write(&self, reader: &Reader<'_>, out: &mut Vec<u8>) {
         let event = &*self.event;
-        let own = event.sent_by.as_ref().filter(|sent_by| {
-            event.pdu.sender() == reader.user && Some(&*sent_by.device) == reader.device
-        });
+        let sent_by = event.sent_by.as_ref();
+        let sent_by = sent_by.filter(|_| event.pdu.sender() == reader.user);
+        let own = sent_by.filter(|sent_by| Some(&*sent_by.device) == reader.device);
+        let delayed = sent_by.filter(|sent_by| sent_by.device == DELAYED_DEVICE);
         let replaced = event.replaced.as_ref();
         let unsigned = Unsigned {
             now_ms: Some(reader.now_ms),
             transaction_id: own.map(|sent_by| &*sent_by.txn_id),
+            delay_id: delayed.map(|sent_by| &*sent_by.txn_id),
             redacted_because: event.redacted_because.as_deref(),
             prev_content: replaced.map(Pdu::content_json),
             replaces_state: replaced.map(Pdu::event_id),

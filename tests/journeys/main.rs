@@ -12,6 +12,7 @@ mod crash;
 mod creating;
 mod cross_signing;
 mod dehydrated;
+mod delayed;
 mod device_lists;
 mod devices;
 mod directory;

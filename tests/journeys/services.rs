@@ -127,3 +127,32 @@ async fn rooms_in_common_come_in_pages() {
     assert_eq!((&second["count"], number(&second)), (&103.into(), Some(3)));
     assert_eq!(second["next_batch"], Value::Null);
 }
+
+#[tokio::test]
+async fn calls_go_through_the_transports_that_the_operator_names() {
+    let options = ServerOptions::default().set(
+        "rtc.livekit_service_urls",
+        "[\"https://one.example.org\", \"https://two.example.org/jwt\"]",
+    );
+    let server = TestServer::start_with(options).await;
+    let alice = server.user("alice").await;
+    let feature = |versions: Value| versions["unstable_features"]["org.matrix.msc4143"].clone();
+    for at in ["v1", "unstable/org.matrix.msc4143"] {
+        let path = format!("/_matrix/client/{at}/rtc/transports");
+        let answer = alice.get(&path).unspecified().await;
+        let expected = json!([
+            {"type": "livekit", "livekit_service_url": "https://one.example.org"},
+            {"type": "livekit", "livekit_service_url": "https://two.example.org/jwt"},
+        ]);
+        assert_eq!(answer["rtc_transports"], expected);
+        let nobody = server.client().get(&path).unspecified();
+        nobody.fails(401, "M_MISSING_TOKEN").await;
+    }
+    assert_eq!(feature(alice.get("/_matrix/client/versions").await), true);
+    let without = TestServer::start().await;
+    let bob = without.user("bob").await;
+    let call = bob.get("/_matrix/client/v1/rtc/transports").unspecified();
+    assert_eq!(call.await["rtc_transports"], json!([]));
+    let versions = bob.get("/_matrix/client/versions").await;
+    assert!(feature(versions).is_null());
+}

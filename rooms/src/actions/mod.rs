@@ -15,8 +15,10 @@ mod upgrade;
 
 pub use aliases::{AliasError, AliasMistake};
 pub use create::{CreateError, CreateRoom, Preset};
+pub(crate) use draft::bad_content;
 pub use initial::InitialState;
 pub use membership::{ChangeMember, Join, Knock, MembershipError, SignedInvite};
+pub(crate) use send::sent_by;
 pub use send::{Redact, SendError, SendEvent};
 pub use state::SetState;
 pub use upgrade::{Upgrade, UpgradeError};

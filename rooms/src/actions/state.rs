@@ -1,5 +1,6 @@
 //! Setting state.
 
+use causeway_store::log::SentBy;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::value::RawValue;
 
@@ -32,6 +33,15 @@ impl Rooms {
     /// # Errors
     /// See [`SendError`].
     pub async fn set_state(&self, set: SetState) -> Result<OwnedEventId, SendError> {
+        self.set_state_by(set, None).await
+    }
+
+    /// Sets state in a transaction. Memberships are written without it.
+    pub(crate) async fn set_state_by(
+        &self,
+        set: SetState,
+        sent_by: Option<SentBy>,
+    ) -> Result<OwnedEventId, SendError> {
         let head = self.head(&set.room).await?;
         match set.event_type.as_str() {
             "m.room.member" => return Ok(self.set_member(set).await?),
@@ -47,6 +57,7 @@ impl Rooms {
         }
         let append = Append {
             skip_unchanged: true,
+            sent_by,
             ..Append::one(draft)
         };
         let event_id = self.append_one(&set.room, append).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use causeway_events::client::{ClientEvent, Format, Unsigned};
+use causeway_events::client::{ClientEvent, DELAYED_DEVICE, Format, Unsigned};
 use causeway_events::redact::redact;
 use causeway_events::visibility::{Sight, Visibility, may_see};
 use causeway_events::{Membership, Pdu};
@@ -204,6 +204,11 @@ fn show_one(
         .as_ref()
         .filter(|(device, _)| is_own && asker.device.as_ref().is_some_and(|own| own == device))
         .map(|(_, transaction)| transaction.as_str());
+    let delay_id = row
+        .sent_by
+        .as_ref()
+        .filter(|(device, _)| is_own && device == DELAYED_DEVICE)
+        .map(|(_, transaction)| transaction.as_str());
     let relations = related
         .get(&row.event_id)
         .map(|related| related.to_json(now_ms))
@@ -213,6 +218,7 @@ fn show_one(
     let mut unsigned = Unsigned {
         now_ms: Some(now_ms),
         transaction_id,
+        delay_id,
         redacted_because: redaction.as_deref(),
         membership: Some(seen.membership.as_str()),
         relations: relations.as_deref(),

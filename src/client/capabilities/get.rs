@@ -3,6 +3,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use causeway_events::RoomVersion;
+use causeway_rooms::delayed::{MAX_DELAY_MS, MAX_SCHEDULED};
 use ruma::api::client::discovery::get_capabilities::v3::{
     Capabilities, GetLoginTokenCapability, ProfileFieldsCapability, Request, RoomVersionStability,
     RoomVersionsCapability,
@@ -41,6 +42,8 @@ pub async fn get(
     all["m.set_displayname"] = json!({"enabled": true});
     all["m.set_avatar_url"] = json!({"enabled": true});
     all["m.3pid_changes"] = json!({"enabled": settings.mail.is_offered()});
+    all["org.matrix.msc4140.delayed_events"] =
+        json!({"max_delay_ms": MAX_DELAY_MS, "max_scheduled": MAX_SCHEDULED});
     // Absent for those who may not: "Account moderation capability".
     if session.is_admin {
         all["m.account_moderation"] = json!({"suspend": true, "lock": true});

@@ -29,12 +29,17 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc3981",
     // deletion of account data
     "org.matrix.msc3391",
+    // delayed events
+    "org.matrix.msc4140",
     // dehydrated devices
     "org.matrix.msc3814",
 ];
 
 /// The rule that pushes all encrypted events (MSC4028): served where the operator wants it.
 const PUSH_ENCRYPTED_EVENTS: &str = "org.matrix.msc4028";
+
+/// `/rtc/transports` (MSC4143): said where there are transports.
+const RTC_TRANSPORTS: &str = "org.matrix.msc4143";
 
 /// `GET /_matrix/client/versions`.
 pub async fn get(
@@ -46,6 +51,10 @@ pub async fn get(
         .iter()
         .map(|&feature| (feature.to_owned(), true))
         .collect();
+    if !settings.rtc.livekit_service_urls.is_empty() {
+        let feature = (RTC_TRANSPORTS.to_owned(), true);
+        response.unstable_features.extend([feature]);
+    }
     if settings.push.encrypted_events {
         let feature = (PUSH_ENCRYPTED_EVENTS.to_owned(), true);
         response.unstable_features.extend([feature]);

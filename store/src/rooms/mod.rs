@@ -1,6 +1,7 @@
 //! Rooms as the write path needs them: heads, current state, members, single events, aliases.
 
 mod aliases;
+pub mod delayed;
 mod events;
 mod heads;
 mod members;

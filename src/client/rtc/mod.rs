@@ -1,0 +1,6 @@
+//! Calls of several people (MatrixRTC, MSC4143).
+
+pub mod routes;
+mod transports;
+
+pub use transports::transports;
