@@ -1,18 +1,20 @@
 //! The reader of the log.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use causeway_events::{Pdu, RoomVersion};
-use causeway_store::log::Log;
+use causeway_store::log::{Log, News};
 use causeway_store::search::{Filling, LoggedText, load_positions};
 use causeway_store::{EventNid, Position, RoomNid, Store, StoreError};
 use ruma::{OwnedEventId, RoomVersionId};
 use tokio::sync::watch;
 
+use crate::fresh::Step;
 use crate::text;
 
 /// Entries of the log that one step takes.
-const BATCH_ENTRIES: i64 = 512;
+const BATCH_ENTRIES: usize = 1024;
 
 /// Events that one step takes of those that were there before.
 const BATCH_OLD: i64 = 1_000;
@@ -31,6 +33,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 pub struct Indexer {
     store: Store,
     written: watch::Receiver<Position>,
+    news: News,
     languages: Vec<String>,
     position: Position,
     /// Events that were there before are still to be gone through, or it is not known.
@@ -45,6 +48,7 @@ impl Indexer {
     /// If the database does not answer.
     pub async fn open(store: Store, log: &Log, languages: Vec<String>) -> Result<Self, StoreError> {
         Ok(Self {
+            news: News::of(log.tail()),
             written: log.watch_position(),
             position: load_positions(&store).await?.0,
             store,
@@ -107,12 +111,19 @@ impl Indexer {
         Ok(false)
     }
 
-    /// Takes the next entries of the log.
+    /// Takes the next entries of the log: as this process wrote them, or else out of the tables.
     async fn follow(&mut self) -> Result<(), StoreError> {
         let mut filling = Filling::begin(&self.store, &self.languages).await?;
         let history = filling.history();
-        let (position, logged) = filling.next_logged(BATCH_ENTRIES).await?;
-        self.fill(filling, &logged, position, history).await?;
+        let entries = self.news.after(filling.position(), BATCH_ENTRIES);
+        let (position, step) = if let Some(last) = entries.last() {
+            (last.position, Step::of_news(&entries))
+        } else {
+            let limit = i64::try_from(BATCH_ENTRIES).unwrap_or(i64::MAX);
+            let (position, logged) = filling.next_logged(limit).await?;
+            (position, named_by(&logged))
+        };
+        self.fill(filling, step, position, history).await?;
         self.position = position;
         Ok(())
     }
@@ -125,7 +136,8 @@ impl Indexer {
         };
         let (last, logged) = filling.next_old(from, BATCH_OLD).await?;
         let position = filling.position();
-        self.fill(filling, &logged, position, last).await?;
+        self.fill(filling, named_by(&logged), position, last)
+            .await?;
         if last.is_none() {
             tracing::info!(languages = ?self.languages, "all events can be searched");
         }
@@ -135,18 +147,18 @@ impl Indexer {
     async fn fill(
         &self,
         mut filling: Filling,
-        logged: &[LoggedText],
+        step: Step,
         position: Position,
         history: Option<(RoomNid, EventNid)>,
     ) -> Result<(), StoreError> {
-        let mut named: Vec<(RoomNid, String)> = logged
-            .iter()
-            .filter_map(|logged| Some((logged.room, concerns(logged)?)))
-            .collect();
-        named.sort_unstable();
-        named.dedup();
-        let (mut words, mut gone) = (Vec::new(), Vec::new());
-        for target in filling.load_targets(&named).await? {
+        let Step { mut words, named } = step;
+        let targets = filling.load_targets(&named).await?;
+        // What the tables say counts.
+        let asked: HashSet<(RoomNid, EventNid)> =
+            targets.iter().map(|it| (it.room, it.nid)).collect();
+        words.retain(|new| !asked.contains(&(new.room, new.event)));
+        let mut gone = Vec::new();
+        for target in targets {
             match text::words(&target) {
                 Some(found) => words.push(found),
                 None => gone.push((target.room, target.nid)),
@@ -162,6 +174,13 @@ impl Indexer {
             .set(self.position.0 as f64);
         metrics::gauge!("causeway_search_lag_entries").set(lag as f64);
     }
+}
+
+/// Of events out of the tables all is asked there.
+fn named_by(logged: &[LoggedText]) -> Step {
+    let named = logged.iter();
+    let named = named.filter_map(|logged| Some((logged.room, concerns(logged)?)));
+    Step::about(named.collect())
 }
 
 /// The event whose words an event may change: itself, or what it redacts. Which event an edit

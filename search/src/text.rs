@@ -1,8 +1,9 @@
 //! The words of an event.
 
 use causeway_events::Pdu;
-use causeway_store::log::{REDACTED, REJECTED, SOFT_FAILED};
+use causeway_store::log::{EventRecord, REDACTED, REJECTED, SOFT_FAILED};
 use causeway_store::search::{Key, Target, Words};
+use causeway_store::{EventNid, Position, RoomNid, RoomPlace};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -16,29 +17,57 @@ pub(crate) fn words(target: &Target) -> Option<Words> {
     if target.flags & (REJECTED | SOFT_FAILED | REDACTED) != 0 {
         return None;
     }
-    let place = target.place?;
-    let pdu = parse(&target.version, &target.event_id, &target.json)?;
-    let key = key_of(&pdu)?;
-    let own = pdu.content_as::<Texts>().ok()?;
-    let has_url = own.url.is_some();
-    let edited = target.edit.as_ref().and_then(|(nid, json)| {
-        let edit = read_edit(json)?;
-        Some((*nid, edit.text(key)?))
-    });
-    let (edit, text) = match edited {
-        Some((nid, text)) => (Some(nid), text),
-        None => (None, own.text(key)?),
-    };
-    Some(Words {
+    let event = Event {
         room: target.room,
-        event: target.nid,
-        place,
-        edit,
-        key,
-        has_url,
-        sender: pdu.sender().to_string(),
-        text: cleaned(text),
-    })
+        nid: target.nid,
+        place: target.place?,
+        pdu: &parse(&target.version, &target.event_id, &target.json)?,
+    };
+    event.words(target.edit.as_ref())
+}
+
+/// What can be searched of an event that has just been written, where nobody can have edited it or
+/// asked for its redaction before; `None` if nothing can.
+pub(crate) fn new_words(position: Position, record: &EventRecord) -> Option<Words> {
+    let event = Event {
+        room: record.room,
+        nid: record.nid,
+        place: RoomPlace::live(position),
+        pdu: &record.pdu,
+    };
+    event.words(None)
+}
+
+/// An event that counts.
+struct Event<'a> {
+    room: RoomNid,
+    nid: EventNid,
+    place: RoomPlace,
+    pdu: &'a Pdu,
+}
+
+impl Event<'_> {
+    /// Its words, or those of its edit.
+    fn words(self, edit: Option<&(EventNid, String)>) -> Option<Words> {
+        let key = key_of(self.pdu)?;
+        let own = self.pdu.content_as::<Texts>().ok()?;
+        let has_url = own.url.is_some();
+        let edited = edit.and_then(|(nid, json)| Some((*nid, read_edit(json)?.text(key)?)));
+        let (edit, text) = match edited {
+            Some((nid, text)) => (Some(nid), text),
+            None => (None, own.text(key)?),
+        };
+        Some(Words {
+            room: self.room,
+            event: self.nid,
+            place: self.place,
+            edit,
+            key,
+            has_url,
+            sender: self.pdu.sender().to_string(),
+            text: cleaned(text),
+        })
+    }
 }
 
 fn key_of(pdu: &Pdu) -> Option<Key> {

@@ -9,7 +9,7 @@ use crate::meter::timed;
 use crate::{Store, StoreError};
 
 /// Types of events that say what is to be found, or that something is not.
-const TYPES: [&str; 4] = [
+pub const TYPES: [&str; 4] = [
     "m.room.message",
     "m.room.name",
     "m.room.topic",
@@ -142,8 +142,8 @@ impl Filling {
         self.history
     }
 
-    /// What the next entries of the log, up to `limit`, are about, and the position after them. Two
-    /// queries.
+    /// What the next entries of the log, up to `limit`, are about, and the position after them, out
+    /// of the tables. Two queries.
     ///
     /// # Errors
     /// If the database does not answer.
@@ -151,29 +151,37 @@ impl Filling {
         &mut self,
         limit: i64,
     ) -> Result<(Position, Vec<LoggedText>), StoreError> {
-        let last = timed(
-            sqlx::query_scalar!(
-                "SELECT max(position) FROM
-                 (SELECT position FROM log WHERE position > $1 ORDER BY position LIMIT $2) next",
+        let entries = timed(
+            sqlx::query!(
+                "SELECT position, kind, room_nid, event_nid FROM log
+                 WHERE position > $1 ORDER BY position LIMIT $2",
                 self.position.0,
                 limit,
             )
-            .fetch_one(&mut *self.tx),
+            .fetch_all(&mut *self.tx),
         )
         .await?;
-        let Some(last) = last else {
+        let Some(last) = entries.last().map(|entry| entry.position) else {
             return Ok((self.position, Vec::new()));
         };
+        let events = entries.iter().filter(|entry| entry.kind == 1);
+        let events = events.filter_map(|entry| entry.room_nid.zip(entry.event_nid));
+        let (rooms, events): (Vec<i64>, Vec<i64>) = events.unzip();
+        if events.is_empty() {
+            return Ok((Position(last), Vec::new()));
+        }
+        // By their keys: joined with the log itself, all events would be gone through where the
+        // database has not counted what is in the tables.
         let rows = timed(
             sqlx::query_as!(
                 Logged,
                 "SELECT e.room_nid, e.event_id, e.type, e.json, r.version
-                 FROM log l
-                 JOIN events e ON e.room_nid = l.room_nid AND e.event_nid = l.event_nid
+                 FROM UNNEST($1::bigint[], $2::bigint[]) AS w(room_nid, event_nid)
+                 JOIN events e ON e.room_nid = w.room_nid AND e.event_nid = w.event_nid
                  JOIN rooms r ON r.room_nid = e.room_nid
-                 WHERE l.position > $1 AND l.position <= $2 AND l.kind = 1 AND e.type = ANY($3)",
-                self.position.0,
-                last,
+                 WHERE e.type = ANY($3)",
+                &rooms,
+                &events,
                 &TYPES as _,
             )
             .fetch_all(&mut *self.tx),

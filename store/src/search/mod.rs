@@ -10,7 +10,7 @@ mod languages;
 mod rooms;
 
 pub use self::around::{Near, Side, around, find_rows};
-pub use self::fill::{Filling, LoggedText, Target, Words, load_positions};
+pub use self::fill::{Filling, LoggedText, TYPES, Target, Words, load_positions};
 pub use self::find::{
     Bound, Found, FoundPage, Order, RelationFilter, SearchQuery, find, highlights, parse_term,
 };
