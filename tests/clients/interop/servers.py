@@ -192,6 +192,7 @@ enable_registration: true
 enable_registration_without_verification: true
 allow_public_rooms_over_federation: true
 allow_public_rooms_without_auth: true
+room_list_publication_rules: [{{action: allow}}]
 dynamic_thumbnails: true
 rc_message: &free {{per_second: 1000, burst_count: 1000}}
 rc_registration: *free

@@ -42,7 +42,8 @@ pub(super) fn answer(opened: Opened) -> Result<Response, ApiError> {
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    let whole = format!("multipart/mixed; boundary=\"{boundary}\"");
+    // A hash in URL-safe Base64 is a token. Not quoted: Synapse takes quotes as part of it.
+    let whole = format!("multipart/mixed; boundary={boundary}");
     let whole = HeaderValue::from_str(&whole).map_err(ApiError::internal)?;
     headers.insert(CONTENT_TYPE, whole);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
