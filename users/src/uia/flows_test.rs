@@ -28,10 +28,12 @@ fn names_lead_back_to_stages() {
         Stage::Password,
         Stage::RegistrationToken,
         Stage::Terms,
+        Stage::Email,
+        Stage::Captcha,
     ] {
         assert_eq!(Stage::from_name(stage.name()), Some(stage));
     }
-    assert_eq!(Stage::from_name("m.login.recaptcha"), None);
+    assert_eq!(Stage::from_name("m.login.sso"), None);
 }
 
 #[test]
