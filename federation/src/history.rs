@@ -7,7 +7,7 @@ use std::time::Duration;
 use causeway_events::{Pdu, RoomVersion};
 use causeway_rooms::receive::{Gap, History, Outcome, ReceiveError};
 use causeway_store::RoomPlace;
-use ruma::{OwnedEventId, OwnedServerName, RoomId, ServerName};
+use ruma::{OwnedEventId, RoomId, ServerName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -94,13 +94,9 @@ impl Federation {
             return false;
         };
         let version = head.version();
-        let servers = self.rooms().servers_in(head.room()).await;
-        let own = self.rooms().server_name();
-        let others = servers.unwrap_or_default().into_iter();
-        let others = others.map(|(server, _)| server);
-        let others: Vec<OwnedServerName> = others.filter(|server| server != own).collect();
-        for server in others.iter().take(MAX_SERVERS) {
-            match self.fill_from(server, (room, version), gaps).await {
+        let others = self.rooms().other_servers(head.room(), MAX_SERVERS).await;
+        for server in others.unwrap_or_default() {
+            match self.fill_from(&server, (room, version), gaps).await {
                 Ok(()) => return true,
                 Err(error) => {
                     tracing::info!(%server, %room, %error, "no history from a server");
@@ -167,7 +163,7 @@ impl Federation {
         let mut path = format!("/_matrix/federation/v1/backfill/{room}?limit={PAGE}");
         for gap in gaps {
             path.push_str("&v=");
-            path.push_str(&segment(gap.wanted.as_str()).to_string());
+            path.push_str(&segment(gap.wanted.as_str()));
         }
         let request = self.links().get(server, path).within(TIMEOUT);
         let mut page: Page = request.at_most(MAX_EVENTS_BYTES).send().await?.json()?;

@@ -37,7 +37,7 @@ mod upload;
 mod workshop;
 
 pub use error::MediaError;
-pub use open::{Content, MAX_MEDIA_ID_BYTES, MAX_WAIT_MS, Opened};
+pub use open::{Content, MAX_MEDIA_ID_BYTES, MAX_WAIT_MS, Opened, waiting_time};
 pub use picture::{Method, ThumbnailSize, Unfit};
 pub use preview::PreviewError;
 pub use settings::{MediaSettings, PreviewSettings, Quota, RemoteSettings};

@@ -19,6 +19,11 @@ pub const MAX_MEDIA_ID_BYTES: usize = 255;
 /// Longest time a download waits for content that was announced, in milliseconds.
 pub const MAX_WAIT_MS: u64 = 20_000;
 
+/// How long a file is waited for, as the parameter `timeout_ms` of a request says it.
+pub fn waiting_time(timeout_ms: Option<u64>) -> Duration {
+    Duration::from_millis(timeout_ms.unwrap_or(MAX_WAIT_MS))
+}
+
 /// A file that may be read.
 #[derive(Debug)]
 pub struct Opened {

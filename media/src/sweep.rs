@@ -1,5 +1,5 @@
-//! Deleting what is over: previews and their pictures, copies of other servers' files, contents that no file names, uploads that
-//! broke off.
+//! Deleting what is over: previews and their pictures, copies of other servers' files, contents that
+//! no file names, uploads that broke off.
 
 use std::time::Duration;
 

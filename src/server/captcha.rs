@@ -1,13 +1,11 @@
 //! Asks the service that sets riddles whether an answer is right.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use causeway_users::captcha::{AnswerCheck, Captcha, CaptchaError};
 use futures::future::BoxFuture;
-use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -72,16 +70,8 @@ impl AnswerCheck for Service {
 impl Service {
     async fn ask(&self, answer: &str) -> anyhow::Result<bool> {
         let _turn = self.connections.acquire().await?;
-        let form = format!(
-            "secret={}&response={}",
-            encoded(self.secret.expose()),
-            encoded(answer)
-        );
-        let request = self
-            .client
-            .post(&self.url)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form);
+        let form = [("secret", self.secret.expose()), ("response", answer)];
+        let request = self.client.post(&self.url).form(&form);
         let mut response = request.send().await?.error_for_status()?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
@@ -91,18 +81,4 @@ impl Service {
         let verdict: Verdict = serde_json::from_slice(&body).context("its answer")?;
         Ok(verdict.success)
     }
-}
-
-/// A text as a value of a form.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }

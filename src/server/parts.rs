@@ -75,9 +75,7 @@ pub async fn open(
     let (cellar, diary, time) = shared();
     let rooms = Rooms::new(room_settings(settings)?, cellar, diary, time, key.clone());
     let (cellar, diary, time) = shared();
-    let mut office = user_settings(settings);
-    office.registration.captcha = captcha::captcha(settings)?;
-    let users = Users::new(cellar, diary, time, office);
+    let users = Users::new(cellar, diary, time, user_settings(settings)?);
     let media = Media::open(store.clone(), clock.clone(), media_settings(settings)?)
         .await
         .context("the folder of media cannot be used")?;
@@ -283,7 +281,7 @@ const FOR_IDENTITY: Manner = Manner {
     max_redirects: 0,
 };
 
-fn user_settings(settings: &Settings) -> UsersSettings {
+fn user_settings(settings: &Settings) -> anyhow::Result<UsersSettings> {
     let Settings {
         registration,
         login,
@@ -291,14 +289,14 @@ fn user_settings(settings: &Settings) -> UsersSettings {
         ..
     } = settings;
     let hidden = |text: &config::Secret| secret::Secret::new(text.expose());
-    UsersSettings {
+    Ok(UsersSettings {
         server_name: settings.server.name.clone(),
         registration: RegistrationSettings {
             open: registration.open,
             require_token: registration.require_token,
             guests: registration.guests,
             name_from_localpart: registration.name_from_localpart,
-            captcha: None,
+            captcha: captcha::captcha(settings)?,
             shared_secret: registration.shared_secret.as_ref().map(hidden),
             terms: registration.terms.iter().map(term).collect(),
         },
@@ -321,7 +319,7 @@ fn user_settings(settings: &Settings) -> UsersSettings {
                 lanes: password.argon2_lanes,
             }
         },
-    }
+    })
 }
 
 fn term(term: &config::Term) -> Term {

@@ -172,7 +172,14 @@ async fn relations_are_followed_to_their_own_relations() {
     let path = v1(&["rooms", &room, "relations", &root]);
     assert_eq!(chunk(&alice.get(&path).await), std::slice::from_ref(&reply));
     let deep = alice.get(&path).query("recurse", true).await;
-    assert_eq!(chunk(&deep), [reaction, reply]);
+    assert_eq!(chunk(&deep), [&*reaction, &*reply]);
+    // By its name as a proposal.
+    let proposed = alice.get(&path).query("org.matrix.msc3981.recurse", true);
+    assert_eq!(chunk(&proposed.unspecified().await), [reaction, reply]);
+    let versions = alice.get("/_matrix/client/versions").await;
+    for feature in ["org.matrix.msc3874", "org.matrix.msc3981"] {
+        assert_eq!(versions["unstable_features"][feature], true);
+    }
     assert!(
         deep["recursion_depth"]
             .as_u64()
@@ -275,22 +282,4 @@ async fn a_room_that_was_left_shows_relations_up_to_then() {
     let found = shown.clone().find(|e| e["event_id"] == event.as_str());
     let replace = &found.expect("the message")["unsigned"]["m.relations"]["m.replace"];
     assert_eq!(replace["event_id"], edited, "{sync}");
-}
-
-#[tokio::test]
-async fn recursion_has_its_name_as_a_proposal() {
-    let server = TestServer::start().await;
-    let alice = server.user("alice").await;
-    let room = alice.create_public_room().await;
-    let root = alice.say(&room, "root").await;
-    let reply = in_thread(&alice, &room, &root, "reply").await;
-    let reaction = react(&alice, &room, &reply, "+1").await;
-    let list = alice.get(v1(&["rooms", &room, "relations", &root]));
-    let deep = list.query("org.matrix.msc3981.recurse", true).unspecified();
-    let deep = deep.await;
-    assert_eq!(chunk(&deep), [reaction, reply]);
-    let versions = alice.get("/_matrix/client/versions").await;
-    for feature in ["org.matrix.msc3874", "org.matrix.msc3981"] {
-        assert_eq!(versions["unstable_features"][feature], true);
-    }
 }

@@ -77,8 +77,7 @@ impl Addresses {
         }
         let servers = causeway_store::graph::list_servers(&self.store, room, MAX_SERVERS).await?;
         let servers = servers.into_iter();
-        let servers: Arc<[OwnedServerName]> =
-            servers.filter_map(|(it, _)| it.try_into().ok()).collect();
+        let servers: Arc<[OwnedServerName]> = servers.filter_map(|it| it.try_into().ok()).collect();
         self.rooms.insert(room, servers.clone());
         Ok(servers)
     }

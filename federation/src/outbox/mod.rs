@@ -10,7 +10,6 @@
 //!   share a few places among them, so they delay nobody.
 //! - After a crash a server may be sent again what it had taken a moment before, never less. Events
 //!   have ids, and so have messages to devices.
-//!
 //! - What lives for a moment (`moments.rs`) goes along, or alone, and is dropped where it does not
 //!   arrive.
 //!

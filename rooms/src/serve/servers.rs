@@ -7,24 +7,23 @@ use ruma::{OwnedRoomId, OwnedServerName, RoomId, ServerName};
 use super::ServeError;
 use crate::rooms::Rooms;
 
-/// Servers of one room that are named, at most.
-const MAX_SERVERS: i64 = 100_000;
-
 impl Rooms {
-    /// The servers whose users have joined the room, this one among them, with how many of each:
-    /// those with most first. One look-up in a table that is kept with the memberships.
+    /// The other servers whose users have joined the room, those with most users first: at most
+    /// `limit`. One look-up in a table that is kept with the memberships.
     ///
     /// # Errors
-    /// If the room is not here, or the database does not answer.
-    pub async fn servers_in(
+    /// If the database does not answer.
+    pub async fn other_servers(
         &self,
         room: RoomNid,
-    ) -> Result<Vec<(OwnedServerName, u64)>, StoreError> {
-        let rows = list_servers(self.store(), room, MAX_SERVERS).await?;
-        let servers = rows
-            .into_iter()
-            .filter_map(|(server, joined)| Some((server.try_into().ok()?, joined)));
-        Ok(servers.collect())
+        limit: usize,
+    ) -> Result<Vec<OwnedServerName>, StoreError> {
+        let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let rows = list_servers(self.store(), room, most).await?;
+        let servers = rows.into_iter();
+        let servers = servers.filter_map(|server| OwnedServerName::try_from(server).ok());
+        let others = servers.filter(|server| server != self.server_name());
+        Ok(others.take(limit).collect())
     }
 
     /// Whether a server has users in the room.

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use causeway_media::disposition::content_disposition;
-use causeway_media::{Content, MAX_WAIT_MS, Opened};
+use causeway_media::{Content, Opened, waiting_time};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE, X_CONTENT_TYPE_OPTIONS,
@@ -38,7 +38,7 @@ pub struct Parameters {
 
 impl Parameters {
     fn wait(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms.unwrap_or(MAX_WAIT_MS))
+        waiting_time(self.timeout_ms)
     }
 }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use causeway_media::{MAX_WAIT_MS, Wish};
+use causeway_media::{Wish, waiting_time};
 use http::HeaderMap;
 use ruma::OwnedServerName;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ pub struct Parameters {
 
 impl Parameters {
     fn wait(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms.unwrap_or(MAX_WAIT_MS))
+        waiting_time(self.timeout_ms)
     }
 
     fn wish(&self) -> Result<Wish, ApiError> {

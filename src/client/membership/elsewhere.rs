@@ -44,11 +44,9 @@ pub async fn with_servers_of(
     mut via: Vec<OwnedServerName>,
 ) -> Vec<OwnedServerName> {
     if let Ok(head) = rooms.head(room).await
-        && let Ok(servers) = rooms.servers_in(head.room()).await
+        && let Ok(others) = rooms.other_servers(head.room(), MAX_ASKED).await
     {
-        let others = servers.into_iter().map(|(server, _)| server);
-        let others = others.filter(|server| server != rooms.server_name());
-        via.extend(others.take(MAX_ASKED));
+        via.extend(others);
     }
     via
 }

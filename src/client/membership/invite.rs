@@ -6,7 +6,6 @@ use causeway_rooms::Rooms;
 use causeway_rooms::actions::SetState;
 use ruma::api::client::membership::Invite3pid;
 use ruma::api::client::membership::invite_user::v3::{InvitationRecipient, Request, Response};
-
 use ruma::{OwnedUserId, RoomId};
 use serde_json::value::to_raw_value;
 

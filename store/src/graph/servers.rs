@@ -9,8 +9,7 @@ use crate::{Store, StoreError};
 /// Member events of one server's users that are looked at, at most.
 const MAX_MEMBERS: i64 = 1_000;
 
-/// The servers whose users have joined a room, with how many of each: those with most first, up to
-/// `limit`.
+/// The servers whose users have joined a room, those with most users first, up to `limit`.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -18,21 +17,17 @@ pub async fn list_servers(
     store: &Store,
     room: RoomNid,
     limit: i64,
-) -> Result<Vec<(String, u64)>, StoreError> {
-    let rows = timed(
-        sqlx::query!(
-            "SELECT server, joined FROM room_servers WHERE room_nid = $1 AND joined > 0
+) -> Result<Vec<String>, StoreError> {
+    Ok(timed(
+        sqlx::query_scalar!(
+            "SELECT server FROM room_servers WHERE room_nid = $1 AND joined > 0
              ORDER BY joined DESC, server LIMIT $2",
             room.0,
             limit,
         )
         .fetch_all(store.pool()),
     )
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.server, u64::try_from(row.joined).unwrap_or(0)))
-        .collect())
+    .await?)
 }
 
 /// Whether a server has users in a room.

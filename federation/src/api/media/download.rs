@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::response::Response;
-use causeway_media::{MAX_WAIT_MS, Media};
+use causeway_media::{Media, waiting_time};
 use serde::Deserialize;
 
 use super::answer::answer;
@@ -24,7 +22,7 @@ pub(crate) async fn download(
     InQuery(parameters): InQuery<Parameters>,
     _: Origin,
 ) -> Result<Response, ApiError> {
-    let wait = Duration::from_millis(parameters.timeout_ms.unwrap_or(MAX_WAIT_MS));
+    let wait = waiting_time(parameters.timeout_ms);
     let opened = media.get(ring.own().server_name(), &id, wait).await?;
     answer(opened)
 }

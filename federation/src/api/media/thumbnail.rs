@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::response::Response;
-use causeway_media::{MAX_WAIT_MS, Media, Wish};
+use causeway_media::{Media, Wish, waiting_time};
 use serde::Deserialize;
 
 use super::answer::answer;
@@ -32,7 +30,7 @@ pub(crate) async fn thumbnail(
     let sides = (parameters.width, parameters.height);
     let wish = Wish::read(sides, parameters.method.as_deref(), parameters.animated);
     let wish = wish.map_err(|error| ApiError::invalid_param(error.to_string()))?;
-    let wait = Duration::from_millis(parameters.timeout_ms.unwrap_or(MAX_WAIT_MS));
+    let wait = waiting_time(parameters.timeout_ms);
     let place = (ring.own().server_name(), id.as_str());
     answer(media.thumbnail(place, wait, wish).await?)
 }
