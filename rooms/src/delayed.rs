@@ -3,8 +3,8 @@
 //! They stand in the database until their time has come, or their user decides otherwise. A task
 //! sleeps until the next of them is due; whoever schedules one rings its bell. Whoever sends an event
 //! has claimed it before, so nobody else sends or cancels it meanwhile; a claim of a process that died
-//! is taken over after [`PATIENCE_MS`], and the event is not sent twice: it belongs to a transaction
-//! that is called by its id.
+//! is taken over after [`PATIENCE_MS`], also where a user had it sent before its time, and the event is
+//! not sent twice: it belongs to a transaction that is called by its id.
 
 use std::sync::Arc;
 use std::time::Duration;

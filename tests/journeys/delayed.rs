@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use causeway_testkit::reader::{ids, timeline};
 use causeway_testkit::{Call, TestClient, TestServer, path, v3};
 use serde_json::{Value, json};
+use sqlx::PgPool;
 
 const UNSTABLE: &str = "/_matrix/client/unstable/org.matrix.msc4140";
 
@@ -173,6 +174,26 @@ async fn what_waits_outlives_the_server() {
     let end = ended(&alice, &missed).await;
     assert!(end["event_id"].is_string(), "{end}");
     let end = ended(&alice, &future).await;
+    assert!(end["event_id"].is_string(), "{end}");
+}
+
+#[tokio::test]
+async fn what_was_begun_to_be_sent_is_sent() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let room = alice.create_public_room().await;
+    let begun = scheduled(&alice, &room, "1", message("begun", 3_600_000)).await;
+    // As a process leaves it that died after the user had asked to send it at once.
+    let pool = PgPool::connect(&server.database().url()).await.unwrap();
+    sqlx::query("UPDATE delayed_events SET claimed_at = 1 WHERE delay_id = $1")
+        .bind(&begun)
+        .execute(&pool)
+        .await
+        .unwrap();
+    // It is looked for when something else is due.
+    let other = scheduled(&alice, &room, "2", message("other", 50)).await;
+    assert!(ended(&alice, &other).await["event_id"].is_string());
+    let end = ended(&alice, &begun).await;
     assert!(end["event_id"].is_string(), "{end}");
 }
 

@@ -34,7 +34,7 @@ pub async fn act(
     InPath((delay_id, action)): InPath<(String, Action)>,
     JsonBody(_): JsonBody<Value>,
 ) -> Result<Json<Value>, ApiError> {
-    done(&delayed, &session, &delay_id, action).await
+    done(delayed, session, delay_id, action).await
 }
 
 /// `POST .../org.matrix.msc4140/delayed_events/{delayId}`, the earlier form: the action stands in the
@@ -45,20 +45,24 @@ pub async fn act_of_body(
     InPath(delay_id): InPath<String>,
     JsonBody(request): JsonBody<Request>,
 ) -> Result<Json<Value>, ApiError> {
-    done(&delayed, &session, &delay_id, request.action).await
+    done(delayed, session, delay_id, request.action).await
 }
 
 async fn done(
-    delayed: &DelayedEvents,
-    session: &Session,
-    delay_id: &str,
+    delayed: DelayedEvents,
+    session: Session,
+    delay_id: String,
     action: Action,
 ) -> Result<Json<Value>, ApiError> {
-    let user = &session.user_id;
+    let user = session.user_id;
     match action {
-        Action::Send => delayed.send(user, delay_id).await?,
-        Action::Cancel => delayed.cancel(user, delay_id).await?,
-        Action::Restart => delayed.restart(user, delay_id).await?,
+        Action::Send => {
+            // A client that goes away does not leave the event half sent.
+            let sending = tokio::spawn(async move { delayed.send(&user, &delay_id).await });
+            sending.await.map_err(ApiError::internal)??;
+        }
+        Action::Cancel => delayed.cancel(&user, &delay_id).await?,
+        Action::Restart => delayed.restart(&user, &delay_id).await?,
     }
     Ok(Json(json!({})))
 }

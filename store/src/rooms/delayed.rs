@@ -234,26 +234,29 @@ pub async fn restart(
     Ok(done.rows_affected() > 0)
 }
 
-/// When the next event is to be sent, those included whose sending may be taken up again
-/// `patience` milliseconds after it began.
+/// When the next event is to be sent, or its sending to be taken up again, `patience` milliseconds
+/// after it began.
 ///
 /// # Errors
 /// The database's.
 pub async fn next_due(store: &Store, patience: i64) -> Result<Option<i64>, StoreError> {
     let at = timed(
         sqlx::query_scalar!(
-            "SELECT greatest(send_at, claimed_at + $1) FROM delayed_events WHERE finalised_at IS NULL
-             ORDER BY greatest(send_at, claimed_at + $1) LIMIT 1",
+            "SELECT least(
+                 (SELECT min(send_at) FROM delayed_events WHERE finalised_at IS NULL AND claimed_at IS NULL),
+                 (SELECT min(claimed_at) + $1::bigint FROM delayed_events
+                  WHERE finalised_at IS NULL AND claimed_at IS NOT NULL))",
             patience,
         )
-        .fetch_optional(store.pool()),
+        .fetch_one(store.pool()),
     )
     .await?;
-    Ok(at.flatten())
+    Ok(at)
 }
 
-/// Takes events whose time has come, the earliest first: nobody else sends, cancels or restarts them
-/// for `patience` milliseconds. The user is served by whoever took them.
+/// Takes events whose time has come, or that somebody began to send `patience` milliseconds ago, before
+/// or after their time, and did not: the earliest first. Nobody else sends, cancels or restarts them
+/// for as long.
 ///
 /// # Errors
 /// The database's.
@@ -268,8 +271,8 @@ pub async fn claim_due(
             Delayed,
             r#"UPDATE delayed_events d SET claimed_at = $1 WHERE delay_id IN (
                    SELECT delay_id FROM delayed_events
-                   WHERE finalised_at IS NULL AND send_at <= $1
-                     AND (claimed_at IS NULL OR claimed_at <= $1::bigint - $2::bigint)
+                   WHERE finalised_at IS NULL
+                     AND (claimed_at IS NULL AND send_at <= $1 OR claimed_at <= $1::bigint - $2::bigint)
                    ORDER BY send_at LIMIT $3 FOR UPDATE SKIP LOCKED)
                RETURNING delay_id, user_id, room_id, type AS event_type, state_key, content, delay_ms,
                          scheduled_at, finalised_at, event_id, error,
