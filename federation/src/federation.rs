@@ -18,6 +18,7 @@ use crate::Ephemera;
 use crate::keys::KeyRing;
 use crate::links::{LinkSettings, Links, NameError, Ports, SystemNames, TrustError};
 use crate::outbox::{Outbox, Reader};
+use crate::patience::Patience;
 use crate::receive::Counter;
 use crate::remote_media::Fetcher;
 
@@ -64,6 +65,9 @@ pub struct Federation {
     counter: Counter,
     #[from_ref(skip)]
     fetcher: Arc<Fetcher>,
+    /// With servers that do not answer when they are asked for history.
+    #[from_ref(skip)]
+    patience: Arc<Patience>,
 }
 
 /// The parts of the server that other servers ask.
@@ -121,6 +125,7 @@ impl Federation {
             ephemera,
             counter: Counter::new(),
             fetcher: Arc::new(Fetcher::new(settings.outbound)),
+            patience: Arc::new(Patience::new()),
         })
     }
 
@@ -140,8 +145,11 @@ impl Federation {
         log: &Log,
     ) -> Result<(Outbox, Reader), StoreError> {
         let (outbox, reader) = Outbox::open(self.links.clone(), store, clock, log).await?;
-        let told = outbox.clone();
-        self.ring.listen(move |server| told.heard_from(server));
+        let (told, patience) = (outbox.clone(), self.patience.clone());
+        self.ring.listen(move |server| {
+            told.heard_from(server);
+            patience.forgive(server);
+        });
         Ok((outbox, reader))
     }
 
@@ -168,6 +176,10 @@ impl Federation {
 
     pub(crate) fn fetcher(&self) -> &Fetcher {
         &self.fetcher
+    }
+
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     pub(crate) fn counter(&self) -> &Counter {

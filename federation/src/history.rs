@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Federation;
-use crate::links::{LinkError, segment};
+use crate::links::{LinkError, Standing, segment};
 
 /// Events that are asked for at a time.
 const PAGE: usize = 100;
@@ -25,7 +25,7 @@ const MAX_GAPS: usize = 20;
 
 /// Longest time for one question, and for filling a gap: somebody is waiting.
 const TIMEOUT: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// Events of a state, and of what authorises events, that are asked for one by one.
 const MAX_FETCHED: usize = 2_000;
@@ -58,11 +58,18 @@ enum NoHistory {
     Nothing,
 }
 
+impl NoHistory {
+    /// Whether the server did not answer at all: whoever waits shall not wait for it again soon.
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Link(error) if error.standing() != Standing::Answers)
+    }
+}
+
 impl Federation {
     /// Fetches a page of history into the newest gap of a room's timeline at or before `newest`,
     /// unless that gap is not after `oldest`. Gives whether anything came: then the same part of the
     /// timeline holds more than before. A fixed number of requests to a few servers of the room,
-    /// within [`PATIENCE`].
+    /// within [`LONGEST`]; servers that do not answer are left alone for a while, or until they speak.
     pub async fn fetch_history(
         &self,
         room: &RoomId,
@@ -79,7 +86,7 @@ impl Federation {
                 }
                 gaps.retain(|gap| gap.place == place);
                 let filling = self.fill(room, &gaps);
-                let filled = tokio::time::timeout(PATIENCE, filling).await;
+                let filled = tokio::time::timeout(LONGEST, filling).await;
                 filled.unwrap_or(false)
             }
             Err(error) => {
@@ -96,12 +103,16 @@ impl Federation {
         let version = head.version();
         let others = self.rooms().other_servers(head.room(), MAX_SERVERS).await;
         for server in others.unwrap_or_default() {
-            match self.fill_from(&server, (room, version), gaps).await {
-                Ok(()) => return true,
-                Err(error) => {
-                    tracing::info!(%server, %room, %error, "no history from a server");
-                }
+            if !self.patience().may_ask(&server, self.now_ms()) {
+                continue;
             }
+            let Err(error) = self.fill_from(&server, (room, version), gaps).await else {
+                return true;
+            };
+            if error.is_silence() {
+                self.patience().note(&server, false, self.now_ms());
+            }
+            tracing::info!(%server, %room, %error, "no history from a server");
         }
         false
     }

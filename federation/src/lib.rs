@@ -21,6 +21,7 @@ pub mod links;
 mod origin;
 pub mod outbox;
 mod parameters;
+mod patience;
 mod receive;
 pub mod remote_media;
 pub mod router;

@@ -1,5 +1,5 @@
-//! How often a server is asked for its keys: not again at once after it answered, and ever more
-//! rarely while it does not.
+//! How often a server is asked for something, such as its keys: not again at once after it answered,
+//! and ever more rarely while it does not.
 
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, ServerName};

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, DocumentError};
-use super::patience::Patience;
 use crate::links::{LinkError, Links};
+use crate::patience::Patience;
 
 /// Servers that are asked at a time, for one request for keys.
 const AT_ONCE: usize = 64;

@@ -17,7 +17,6 @@ mod fetch;
 mod known;
 mod notary;
 mod own;
-mod patience;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};

@@ -1,5 +1,7 @@
 //! Rooms that were there before anybody of this server came.
 
+use std::time::Duration;
+
 use causeway_testkit::{TestClient, TestServer, v3};
 use serde_json::json;
 
@@ -69,7 +71,7 @@ async fn what_was_said_before_comes_as_one_pages_back() {
 }
 
 #[tokio::test]
-async fn history_that_nobody_can_give_ends_the_pages() {
+async fn history_that_nobody_can_give_ends_the_pages_until_somebody_can() {
     let (mut here, there) = two().await;
     let alice = here.user("alice").await;
     let bob = there.user("bob").await;
@@ -80,6 +82,17 @@ async fn history_that_nobody_can_give_ends_the_pages() {
     bob.say(&room, "Is anybody there?").await;
     let (texts, _) = page_back(&bob, &room).await;
     assert_eq!(texts, ["Is anybody there?"]);
+    // It is asked again as soon as it speaks.
+    here.restart().await;
+    alice.say(&room, "Yes").await;
+    for _ in 0..100 {
+        let (texts, _) = page_back(&bob, &room).await;
+        if texts == ["Yes", "Is anybody there?", "lost"] {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("what was lost does not come");
 }
 
 #[tokio::test]
