@@ -19,6 +19,7 @@ pub mod database;
 pub mod follower;
 pub mod mail_server;
 pub mod observe;
+mod port;
 pub mod reader;
 pub mod remote;
 pub mod rooms;

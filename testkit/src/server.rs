@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -18,13 +17,11 @@ use crate::authority::{Authority, LOCAL_NAMES};
 use crate::client::TestClient;
 use crate::database::TestDatabase;
 use crate::observe::{Metrics, RequestLine};
+use crate::port::Port;
 use crate::spec::Specification;
 
 /// How long a server may take to open its port, and to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Ports below the range that the system hands out for outgoing connections.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// The secret with which tests register administrators.
 pub const SHARED_SECRET: &str = "a secret for tests";
@@ -98,8 +95,8 @@ pub struct TestServer {
     process: Option<Child>,
     options: ServerOptions,
     spec: Arc<Specification>,
-    port: u16,
-    federation_port: u16,
+    port: Port,
+    federation_port: Port,
     directory: TempDir,
     // Dropped last: the process holds connections to it.
     database: TestDatabase,
@@ -117,13 +114,12 @@ impl TestServer {
     /// When the server ends or does not open its port in a minute; the log is in the message.
     pub async fn start_with(options: ServerOptions) -> Self {
         let directory = tempfile::Builder::new().prefix("causeway-test").tempdir();
-        let (port, federation_port) = free_ports();
         let mut server = Self {
             process: None,
             options,
             spec: Specification::load(),
-            port,
-            federation_port,
+            port: Port::take(),
+            federation_port: Port::take(),
             directory: directory.expect("a temporary directory"),
             database: TestDatabase::create().await,
         };
@@ -138,15 +134,15 @@ impl TestServer {
     #[must_use]
     pub fn name(&self) -> String {
         match self.options.authority {
-            Some(_) => format!("localhost:{}", self.federation_port),
-            None => format!("localhost:{}", self.port),
+            Some(_) => format!("localhost:{}", self.federation_port.number()),
+            None => format!("localhost:{}", self.port.number()),
         }
     }
 
     /// Where other servers find it.
     #[must_use]
     pub fn federation_address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.federation_port))
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.federation_port.number()))
     }
 
     /// Shows other servers a new certificate for these names from now on, within some seconds.
@@ -165,7 +161,7 @@ impl TestServer {
     /// The address of its API.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port.number())
     }
 
     /// The id of a user of this server.
@@ -320,7 +316,7 @@ impl TestServer {
 
     async fn wait_for_port(&mut self) {
         let deadline = Instant::now() + PATIENCE;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.number()));
         while TcpStream::connect(address).is_err() {
             let process = self.process.as_mut().expect("a started server");
             if let Some(status) = process.try_wait().expect("the server's status") {
@@ -358,7 +354,10 @@ impl TestServer {
             .clone()
             .text("server.name", &self.name())
             .text("server.data_dir", &format!("{directory}/data"))
-            .text("listen.plain_address", &format!("127.0.0.1:{}", self.port))
+            .text(
+                "listen.plain_address",
+                &format!("127.0.0.1:{}", self.port.number()),
+            )
             .text("database.url", &self.database.url());
         let options = match &self.options.authority {
             Some(authority) => {
@@ -410,17 +409,6 @@ impl Drop for TestServer {
             eprintln!("--- end of the server's log ---\n{}", self.log_tail());
         }
     }
-}
-
-/// Two ports that nobody listens on.
-fn free_ports() -> (u16, u16) {
-    let seed = RandomState::new().hash_one(std::process::id());
-    let count = PORTS.end - PORTS.start;
-    let first = u16::try_from(seed % u64::from(count)).expect("a number below the range's size");
-    let ports = (0..count).map(|n| PORTS.start + (first + n) % count);
-    let mut free = ports.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
-    let mut next = || free.next().expect("a free port");
-    (next(), next())
 }
 
 /// The built server: where cargo says it is, or beside this test.
