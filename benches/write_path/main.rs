@@ -3,15 +3,12 @@
 //!
 //!     CAUSEWAY_TEST_DATABASE_URL=... cargo bench --bench write_path [-- SECONDS]
 //!
-//! The peer writes what the statement of the log writes, one transaction for each batch: a row of
-//! `events` and one of `log` for each event, with all their indexes, and the new heads of the
-//! batch's rooms (`room_heads`) and of the log (`log_head`). What readers of the log write
-//! afterwards is the server's alone; a second peer leaves the heads out, too. A peer has an easy
-//! life: one connection, rows ready in memory, tables that begin empty, no one to answer. It waits
-//! for the disk as the server does. Server and peers take turns, so that what else the machine does
-//! falls on all.
+//! The peers, and which rows each of them writes, are in `peer.rs`. Server and peers take turns, so
+//! that what else the machine does falls on all.
 
+#[path = "../load/mod.rs"]
 mod load;
+mod peer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use causeway_testkit::{Metrics, ServerOptions, TestClient, TestServer};
 use load::{Connection, cpu_of, cpu_of_tree, ms, postmaster, quantiles, resident_bytes};
+use peer::PEERS;
 use serde_json::json;
 use sqlx::PgPool;
 use tokio::time::MissedTickBehavior;
@@ -31,30 +29,6 @@ const ROOMS_PER_SENDER: usize = 10;
 const CALM_RATE: u64 = 200;
 /// How often server and peers take turns.
 const ROUNDS: u32 = 5;
-/// The first batch is what 64 senders can fill at most.
-const PEERS: [Peer; 4] = [
-    Peer::writing("the same rows", 64, true),
-    Peer::writing("the same rows", 512, true),
-    Peer::writing("the same rows", 1, true),
-    Peer::writing("events and log alone", 64, false),
-];
-
-/// Postgres with no server in front.
-#[derive(Clone, Copy)]
-struct Peer {
-    name: &'static str,
-    /// Events in one transaction.
-    batch: usize,
-    /// Whether heads move, too.
-    heads: bool,
-}
-
-impl Peer {
-    const fn writing(name: &'static str, batch: usize, heads: bool) -> Self {
-        Self { name, batch, heads }
-    }
-}
-
 // One thread: it has the least to do, and what it does not use is the server's.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -125,7 +99,7 @@ impl Round {
         let more = batches_between(batches, self::batches(&server.metrics().await));
         let mut peers = [0.0; PEERS.len()];
         for (rate, peer) in peers.iter_mut().zip(PEERS) {
-            *rate = raw_rate(pool, peer, time / 2).await?;
+            *rate = peer.rate(pool, time / 2).await?;
         }
         let per_event = |n: usize| (after[n] - before[n]).as_secs_f64() * 1000.0 / sent as f64;
         Ok(Self {
@@ -175,7 +149,7 @@ fn report(rounds: &mut [Round]) {
         ratios.sort_by(f64::total_cmp);
         println!(
             "Postgres alone, {}, batches of {}: {:.0} events/s; ratio {:.2} ({:.2} to {:.2})",
-            peer.name,
+            peer.name(),
             peer.batch,
             of(&|round| round.peers[n]),
             ratios[ratios.len() / 2],
@@ -309,127 +283,6 @@ async fn send(connection: &mut Connection, sender: &Sender, n: usize) -> anyhow:
     );
     Ok(start.elapsed())
 }
-
-/// Events per second that Postgres takes of the rows that the server wrote.
-async fn raw_rate(pool: &PgPool, peer: Peer, time: Duration) -> anyhow::Result<f64> {
-    // The heads have as much room on their pages as the server's.
-    for statement in [
-        "DROP TABLE IF EXISTS plain_events, plain_log, plain_room_heads, plain_log_head",
-        "CREATE TABLE plain_events (LIKE events INCLUDING ALL)",
-        "CREATE TABLE plain_log (LIKE log INCLUDING ALL)",
-        "CREATE TABLE plain_room_heads (LIKE room_heads INCLUDING ALL) WITH (fillfactor = 50)",
-        "INSERT INTO plain_room_heads SELECT * FROM room_heads",
-        "CREATE TABLE plain_log_head (LIKE log_head INCLUDING ALL) WITH (fillfactor = 10)",
-        "INSERT INTO plain_log_head SELECT true, 0",
-    ] {
-        sqlx::query(statement).execute(pool).await?;
-    }
-    let rows = Rows::read(pool).await?;
-    let mut connection = pool.acquire().await?;
-    let (start, mut written, mut next) = (Instant::now(), 0u64, 0usize);
-    while start.elapsed() < time {
-        let range = next..(next + peer.batch).min(rows.json.len());
-        next = if range.end == rows.json.len() {
-            0
-        } else {
-            range.end
-        };
-        let base = i64::try_from(written)?;
-        written += rows.write(&mut connection, range, base, peer.heads).await?;
-    }
-    Ok(written as f64 / start.elapsed().as_secs_f64())
-}
-
-/// Rows of the server, in memory.
-struct Rows {
-    room: Vec<i64>,
-    id: Vec<String>,
-    sender: Vec<String>,
-    txn: Vec<String>,
-    json: Vec<String>,
-}
-
-impl Rows {
-    async fn read(pool: &PgPool) -> anyhow::Result<Self> {
-        let rows: Vec<(i64, String, String, String, String)> = sqlx::query_as(
-            "SELECT room_nid, event_id, sender, txn_id, json FROM events WHERE txn_id IS NOT NULL
-             ORDER BY anchor DESC LIMIT 4096",
-        )
-        .fetch_all(pool)
-        .await?;
-        let mut columns = Self {
-            room: vec![],
-            id: vec![],
-            sender: vec![],
-            txn: vec![],
-            json: vec![],
-        };
-        for (room, id, sender, txn, json) in rows {
-            columns.room.push(room);
-            columns.id.push(id);
-            columns.sender.push(sender);
-            columns.txn.push(txn);
-            columns.json.push(json);
-        }
-        Ok(columns)
-    }
-
-    async fn write(
-        &self,
-        connection: &mut sqlx::PgConnection,
-        range: std::ops::Range<usize>,
-        base: i64,
-        heads: bool,
-    ) -> anyhow::Result<u64> {
-        let count = range.len() as u64;
-        let statement = if heads { WITH_HEADS } else { EVENTS_AND_LOG };
-        let mut query = sqlx::query(statement)
-            .bind(&self.room[range.clone()])
-            .bind(&self.id[range.clone()])
-            .bind(&self.sender[range.clone()])
-            .bind(&self.txn[range.clone()])
-            .bind(&self.json[range.clone()])
-            .bind(base);
-        if heads {
-            let mut rooms = self.room[range].to_vec();
-            rooms.sort_unstable();
-            rooms.dedup();
-            query = query.bind(rooms);
-        }
-        query.execute(connection).await?;
-        Ok(count)
-    }
-}
-
-const EVENTS_AND_LOG: &str = "
-WITH e AS (
-    INSERT INTO plain_events (room_nid, event_nid, anchor, origin_ts, depth, line, step, event_id, type,
-                              sender, device_id, txn_id, prev_nids, auth_nids, json)
-    SELECT r, $6 + n, $6 + n, $6 + n, $6 + n, 0, 0, i || ($6 + n), 'm.room.message', s, 'DEVICE0000',
-           t || ($6 + n), ARRAY[$6 + n], ARRAY[1::bigint, 2, 3], j
-    FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
-        WITH ORDINALITY AS w(r, i, s, t, j, n)
-    RETURNING room_nid, event_nid)
-INSERT INTO plain_log (position, kind, room_nid, event_nid) SELECT event_nid, 1, room_nid, event_nid FROM e";
-
-const WITH_HEADS: &str = "
-WITH heads AS (
-    UPDATE plain_room_heads h
-    SET version = $6 + 1, depth = h.depth + 1, extremities = ARRAY[$6 + 1], line = 0, step = 0, next_line = 1,
-        joined_members = h.joined_members, invited_members = h.invited_members
-    FROM UNNEST($7::bigint[]) AS w(room_nid)
-    WHERE h.room_nid = w.room_nid
-), head AS (
-    UPDATE plain_log_head SET position = position + cardinality($1)
-), e AS (
-    INSERT INTO plain_events (room_nid, event_nid, anchor, origin_ts, depth, line, step, event_id, type,
-                              sender, device_id, txn_id, prev_nids, auth_nids, json)
-    SELECT r, $6 + n, $6 + n, $6 + n, $6 + n, 0, 0, i || ($6 + n), 'm.room.message', s, 'DEVICE0000',
-           t || ($6 + n), ARRAY[$6 + n], ARRAY[1::bigint, 2, 3], j
-    FROM UNNEST($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
-        WITH ORDINALITY AS w(r, i, s, t, j, n)
-    RETURNING room_nid, event_nid)
-INSERT INTO plain_log (position, kind, room_nid, event_nid) SELECT event_nid, 1, room_nid, event_nid FROM e";
 
 /// The median time of one small commit.
 async fn commit_time(pool: &PgPool) -> anyhow::Result<Duration> {
