@@ -96,7 +96,8 @@ struct HashDetails {
 
 #[derive(Deserialize)]
 struct Mappings {
-    mappings: std::collections::BTreeMap<String, String>,
+    /// Some servers name what they do not know with `null`.
+    mappings: std::collections::BTreeMap<String, Option<String>>,
 }
 
 #[derive(Deserialize)]
@@ -144,8 +145,8 @@ impl IdentityServers {
         });
         let found = self.ask(at, Method::POST, "lookup", Some(body)).await?;
         let found: Mappings = sense(found)?;
-        let user = found.mappings.get(&hash);
-        user.map(|user| UserId::parse(user.as_str()).map_err(|_| IdentityError::Nonsense))
+        let user = found.mappings.get(&hash).and_then(Option::as_deref);
+        user.map(|user| UserId::parse(user).map_err(|_| IdentityError::Nonsense))
             .transpose()
     }
 

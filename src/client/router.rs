@@ -373,6 +373,18 @@ fn push_rules(routes: Routes<AppState>) -> Routes<AppState> {
             push::rules::kind,
         )
         .at(
+            MethodFilter::PUT,
+            &format!("{v3}/global/{{kind}}/"),
+            USERS,
+            push::rules::elsewhere,
+        )
+        .at(
+            MethodFilter::PUT,
+            &format!("{v3}/"),
+            USERS,
+            push::rules::elsewhere,
+        )
+        .at(
             MethodFilter::GET.or(MethodFilter::PUT),
             &format!("{v3}/{{*elsewhere}}"),
             USERS,

@@ -22,6 +22,10 @@ async fn places_without_rules_are_refused() {
     own_rule(&alice).await;
     let of_kind = alice.get(rule(&[]) + "/").unspecified().await;
     assert_eq!(of_kind[1]["rule_id"], "bell");
+    for nowhere in [v3(&["pushrules"]) + "/", rule(&[]) + "/"] {
+        let call = alice.put(nowhere, json!({"actions": []})).unspecified();
+        call.fails(400, "M_INVALID_PARAM").await;
+    }
     for place in [
         v3(&["pushrules", "device", "override", "bell"]),
         v3(&["pushrules", "global"]),

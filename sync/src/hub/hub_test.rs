@@ -451,6 +451,27 @@ fn changes_while_a_user_is_loaded_are_not_lost() {
 }
 
 #[test]
+fn who_was_not_in_memory_hears_that_nobody_types_any_more() {
+    let room = RoomNid(1);
+    let mut hub = hub(&[room]);
+    let alice = owned_user_id!("@alice:example.org");
+    hub.set_typing(room, &alice, Some(1_000), 0);
+    let told = hub.ephemeral;
+    hub.set_typing(room, &alice, None, 0);
+    // What Bob was told is forgotten.
+    let user = hub.users.get_mut(&bob()).unwrap();
+    user.news.clear();
+    user.news_floor = hub.ephemeral;
+    let typing = |since: u64| {
+        let news = hub.ephemeral_since(&bob(), since).rooms;
+        news.into_iter().map(|room| room.typing).collect::<Vec<_>>()
+    };
+    assert_eq!(typing(told), [Some(Vec::new())]);
+    assert!(typing(0).is_empty());
+    assert!(typing(hub.ephemeral).is_empty());
+}
+
+#[test]
 fn typing_and_presence_are_told_once_and_end() {
     let room = RoomNid(1);
     let mut hub = hub(&[room]);

@@ -222,7 +222,7 @@ impl Hub {
         news: &mut News,
     ) {
         if since < user.news_floor {
-            for (room, typing) in self.typing_of(user_id) {
+            for (room, typing) in self.typing_of(user_id, since) {
                 let room_id = &user.rooms[&room];
                 room_news(news, room, room_id).typing = Some(typing);
             }
@@ -266,14 +266,16 @@ impl Hub {
         news
     }
 
-    /// Who types in the rooms of a user.
-    fn typing_of(&self, user: &OwnedUserId) -> Vec<(RoomNid, Vec<OwnedUserId>)> {
+    /// Who types in the rooms of a user, and where nobody does any more who did at `since` (0: never
+    /// heard of anybody).
+    fn typing_of(&self, user: &OwnedUserId, since: u64) -> Vec<(RoomNid, Vec<OwnedUserId>)> {
         let Some(user) = self.users.get(user) else {
             return Vec::new();
         };
         let typing = self.typing.iter();
         typing
-            .filter(|(room, typing)| !typing.is_empty() && user.rooms.contains_key(room))
+            .filter(|(_, typing)| !typing.is_empty() || since > 0 && typing.changed > since)
+            .filter(|(room, _)| user.rooms.contains_key(room))
             .map(|(room, typing)| (*room, typing.users()))
             .collect()
     }
