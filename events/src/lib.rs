@@ -16,6 +16,8 @@ pub mod auth_index;
 pub mod canonical;
 pub mod client;
 mod draft;
+mod glob;
+pub mod invites;
 mod key;
 pub mod limits;
 mod membership;
@@ -30,6 +32,7 @@ mod version;
 pub mod visibility;
 
 pub use self::draft::{BuildError, Draft, Placement};
+pub use self::glob::glob;
 pub use self::key::{KeyError, ServerKey};
 pub use self::membership::Membership;
 pub use self::pdu::{FormatError, Pdu};

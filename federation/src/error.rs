@@ -9,11 +9,11 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use causeway_events::KeyError;
 use causeway_media::{MediaError, Unfit};
-use causeway_rooms::LoadError;
-use causeway_rooms::actions::AliasError;
+use causeway_rooms::actions::{AliasError, MembershipError};
 use causeway_rooms::read::ReadError;
 use causeway_rooms::receive::ReceiveError;
 use causeway_rooms::serve::ServeError;
+use causeway_rooms::{LoadError, WriteError};
 use causeway_store::StoreError;
 use causeway_users::keys::KeyError as UserKeyError;
 use causeway_users::profile::ProfileError;
@@ -154,6 +154,19 @@ impl From<ProfileError> for ApiError {
         match error {
             ProfileError::NotFound => Self::not_found("There is no such profile"),
             ProfileError::Store(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<MembershipError> for ApiError {
+    fn from(error: MembershipError) -> Self {
+        let message = error.to_string();
+        let forbidden = |errcode| Self::new(StatusCode::FORBIDDEN, errcode, message.clone());
+        match error {
+            MembershipError::InviteBlocked => forbidden("M_INVITE_BLOCKED"),
+            MembershipError::InviteFiltered => forbidden("ORG.MATRIX.MSC4155.M_INVITE_BLOCKED"),
+            MembershipError::Write(WriteError::Store(error)) => error.into(),
             error => Self::internal(error),
         }
     }

@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use causeway_events::invites::{InvitePermission, InviteVerdict};
 use causeway_events::power::PowerLevels;
 use causeway_events::{Pdu, RoomVersion};
 use causeway_store::push::{self as store, RoomFacts, RoomLevels};
+use causeway_store::rooms::list_invite_permissions;
 use causeway_store::{RoomNid, StoreError};
 use ruma::push::Ruleset;
 use ruma::{OwnedEventId, RoomVersionId, UserId};
@@ -24,6 +26,8 @@ pub(crate) struct Known {
     rules: HashMap<String, Arc<Ruleset>>,
     /// Users who are mentioned and in the room: what they are called there.
     mentioned: HashMap<(RoomNid, String), Option<String>>,
+    /// Whose invites users take who are invited.
+    invites: HashMap<String, InvitePermission>,
     /// By room and sender.
     ignorers: HashMap<(RoomNid, String), HashSet<String>>,
 }
@@ -112,6 +116,11 @@ impl Known {
             );
         }
         let invited = candidates.iter().filter_map(|it| it.invited.as_deref());
+        let names: HashSet<&str> = invited.clone().collect();
+        if !names.is_empty() {
+            let names: Vec<&str> = names.into_iter().collect();
+            self.invites = list_invite_permissions(&parts.store, &names).await?;
+        }
         let members = self
             .personal
             .values()
@@ -308,6 +317,11 @@ impl Hearing<'_> {
         let Ok(id) = <&UserId>::try_from(user.as_str()) else {
             return;
         };
+        let inviter = self.candidate.logged.pdu.sender();
+        let permission = self.known.invites.get(user);
+        if permission.is_some_and(|it| it.verdict(inviter) != InviteVerdict::Allow) {
+            return;
+        }
         let rules = self.rules_of(id);
         if let Some(outcome) = self.stage.outcome(&rules, id, None) {
             verdict.users.push(ForUser::whole(user, outcome));

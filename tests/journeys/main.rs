@@ -23,6 +23,7 @@ mod filters;
 mod gaps;
 mod guests;
 mod history;
+mod invite_permission;
 mod keys;
 mod knocking;
 mod large_files;

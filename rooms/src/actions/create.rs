@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::draft::{Content, raw};
 use super::face::member_content;
 use super::initial::{InitialState, default_power_levels, single, topic_content};
-use super::membership::{MembershipError, invite_blockers};
+use super::membership::MembershipError;
 use crate::{Append, Rooms, WriteError};
 
 /// Users that may be invited while a room is made.
@@ -154,7 +154,8 @@ impl Rooms {
         request.invite.retain(|user| *user != request.creator);
         request.invite.sort();
         request.invite.dedup();
-        self.check_first_invites(&request.invite).await?;
+        self.check_first_invites(&request.creator, &request.invite)
+            .await?;
         let alias = self.free_alias(request.alias_name.as_deref()).await?;
         Ok(Plan {
             preset: request.preset.unwrap_or(default),
@@ -164,7 +165,11 @@ impl Rooms {
         })
     }
 
-    async fn check_first_invites(&self, users: &[OwnedUserId]) -> Result<(), CreateError> {
+    async fn check_first_invites(
+        &self,
+        creator: &UserId,
+        users: &[OwnedUserId],
+    ) -> Result<(), CreateError> {
         if let Some(remote) = users.iter().find(|user| !self.is_local(user)) {
             return Err(MembershipError::Unreachable(remote.clone()).into());
         }
@@ -172,11 +177,8 @@ impl Rooms {
             return Ok(());
         }
         let names: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
-        if invite_blockers(self.store(), &names).await?.is_empty() {
-            Ok(())
-        } else {
-            Err(MembershipError::InviteBlocked.into())
-        }
+        self.check_invites(creator, &names).await?;
+        Ok(())
     }
 
     async fn free_alias(

@@ -72,6 +72,7 @@ impl From<MembershipError> for ApiError {
             MembershipError::BadState(_) => forbidden("M_BAD_STATE"),
             MembershipError::GuestsForbidden => forbidden("M_GUEST_ACCESS_FORBIDDEN"),
             MembershipError::InviteBlocked => forbidden("M_INVITE_BLOCKED"),
+            MembershipError::InviteFiltered => forbidden("ORG.MATRIX.MSC4155.M_INVITE_BLOCKED"),
             MembershipError::UnableToAuthorise => Self::new(
                 StatusCode::BAD_REQUEST,
                 "M_UNABLE_TO_AUTHORISE_JOIN",

@@ -22,6 +22,9 @@ impl From<AskError> for ApiError {
     }
 }
 
+/// What servers of users say who do not take an invite: by its name in the specification, and in MSC4155.
+const INVITE_BLOCKED: [&str; 2] = ["M_INVITE_BLOCKED", "ORG.MATRIX.MSC4155.M_INVITE_BLOCKED"];
+
 /// When files may be asked for again while many are being fetched.
 const FETCHES_END_AFTER: Duration = Duration::from_secs(2);
 
@@ -52,6 +55,9 @@ impl From<JoinError> for ApiError {
             // What clients understand is passed on; anything else is between servers.
             JoinError::Refused(refusal) if refusal.status.is_client_error() => {
                 match refusal.status {
+                    StatusCode::FORBIDDEN if INVITE_BLOCKED.contains(&&*refusal.errcode) => {
+                        Self::new(StatusCode::FORBIDDEN, refusal.errcode, message)
+                    }
                     StatusCode::FORBIDDEN => Self::forbidden(message),
                     StatusCode::NOT_FOUND => Self::not_found(message),
                     _ if refusal.errcode == "M_INCOMPATIBLE_ROOM_VERSION" => {

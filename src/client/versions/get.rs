@@ -31,6 +31,10 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc3391",
     // delayed events
     "org.matrix.msc4140",
+    // invites that are refused or hidden: all, or by lists of users and servers
+    "org.matrix.msc4380",
+    "org.matrix.msc4380.stable",
+    "org.matrix.msc4155",
     // dehydrated devices
     "org.matrix.msc3814",
 ];

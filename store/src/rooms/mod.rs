@@ -16,7 +16,7 @@ pub use events::{
 pub use heads::{RoomRow, StateRow, find_room, load_current_state, set_published};
 pub use members::{MemberRow, MutualRooms, find_members, forget, list_mutual_rooms, list_rooms_of};
 pub use people::{
-    Face, has_joined_any, list_account_data, list_banned, list_faces, list_joined_local,
+    Face, has_joined_any, list_banned, list_faces, list_invite_permissions, list_joined_local,
 };
 pub use receipts::{StandingReceipt, find_receipts};
 pub use relations::list_annotations;

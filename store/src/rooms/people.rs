@@ -1,5 +1,8 @@
 //! What the write path asks about people: profiles, refusals of invites, who is in which room.
 
+use std::collections::HashMap;
+
+use causeway_events::invites::{INVITE_PERMISSION_TYPES, InvitePermission};
 use ruma::{OwnedUserId, UserId};
 
 use crate::ids::RoomNid;
@@ -51,29 +54,30 @@ pub async fn list_faces(store: &Store, users: &[&str]) -> Result<Vec<Face>, Stor
     Ok(faces)
 }
 
-/// One type of global account data of some users: user and content. Users without it are absent.
+/// Whose invites some users take, by user. Who says nothing about it is absent. One query.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn list_account_data(
+pub async fn list_invite_permissions(
     store: &Store,
     users: &[&str],
-    event_type: &str,
-) -> Result<Vec<(String, String)>, StoreError> {
+) -> Result<HashMap<String, InvitePermission>, StoreError> {
     let rows = timed(
         sqlx::query!(
-            "SELECT user_id, content FROM account_data
-             WHERE user_id = ANY($1) AND room_nid = 0 AND type = $2",
+            "SELECT user_id, type, content FROM account_data
+             WHERE user_id = ANY($1) AND room_nid = 0 AND type = ANY($2)",
             users as _,
-            event_type,
+            &INVITE_PERMISSION_TYPES[..] as _,
         )
         .fetch_all(store.pool()),
     )
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.user_id, row.content))
-        .collect())
+    let mut permissions: HashMap<String, InvitePermission> = HashMap::new();
+    for row in rows {
+        let permission = permissions.entry(row.user_id).or_default();
+        permission.set(&row.r#type, &row.content);
+    }
+    Ok(permissions)
 }
 
 /// Whether the user has joined one of these rooms.

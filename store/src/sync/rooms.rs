@@ -1,5 +1,6 @@
 //! The rooms of a user.
 
+use causeway_events::invites::{INVITE_PERMISSION_TYPES, InvitePermission};
 use ruma::{OwnedRoomId, UserId};
 
 use super::Snapshot;
@@ -149,6 +150,8 @@ pub struct OnlineUser {
     pub rooms: Vec<OnlineRoom>,
     /// Content of `m.ignored_user_list`.
     pub ignored: Option<String>,
+    /// Whose invites the user takes, those of ignored users aside.
+    pub invites: InvitePermission,
     /// Devices for which messages wait.
     pub waiting_devices: Vec<String>,
     /// What the user last said about their presence.
@@ -172,15 +175,26 @@ pub async fn load_online(store: &Store, user: &UserId) -> Result<OnlineUser, Sto
     .await?;
     let own = timed(
         sqlx::query!(
-            r#"SELECT (SELECT content FROM account_data
-                       WHERE user_id = $1 AND room_nid = 0 AND type = 'm.ignored_user_list') AS ignored,
+            r#"SELECT ARRAY(SELECT type FROM account_data
+                            WHERE user_id = $1 AND room_nid = 0 AND type = ANY($2) ORDER BY type) AS "types!",
+                      ARRAY(SELECT content FROM account_data
+                            WHERE user_id = $1 AND room_nid = 0 AND type = ANY($2) ORDER BY type) AS "contents!",
                       (SELECT status_msg FROM presence WHERE user_id = $1) AS status_msg,
                       ARRAY(SELECT DISTINCT device_id FROM to_device WHERE user_id = $1) AS "waiting!""#,
             user.as_str(),
+            &INVITE_PERMISSION_TYPES[..] as _,
         )
         .fetch_one(store.pool()),
     )
     .await?;
+    let (mut ignored, mut invites) = (None, InvitePermission::default());
+    for (event_type, content) in own.types.into_iter().zip(own.contents) {
+        if event_type == "m.ignored_user_list" {
+            ignored = Some(content);
+        } else {
+            invites.set(&event_type, &content);
+        }
+    }
     let rooms = rows.into_iter().map(|row| {
         Ok(OnlineRoom {
             room: RoomNid(row.room_nid),
@@ -190,7 +204,8 @@ pub async fn load_online(store: &Store, user: &UserId) -> Result<OnlineUser, Sto
     });
     Ok(OnlineUser {
         rooms: rooms.collect::<Result<_, StoreError>>()?,
-        ignored: own.ignored,
+        ignored,
+        invites,
         waiting_devices: own.waiting,
         status_msg: own.status_msg,
     })

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use causeway_events::invites::INVITE_PERMISSION_TYPES;
 use causeway_store::RoomNid;
 use causeway_store::log::{
     AccountData, Entry, EventRecord, LogEntry, MemberChange, Membership, REJECTED, Receipt,
@@ -143,6 +144,12 @@ impl Hub {
                 if data.room.is_none() && data.event_type == "m.ignored_user_list" =>
             {
                 user.set_ignored(&data.content);
+            }
+            Own::AccountData(data)
+                if data.room.is_none()
+                    && INVITE_PERMISSION_TYPES.contains(&data.event_type.as_str()) =>
+            {
+                user.set_invites(&data.event_type, &data.content);
             }
             Own::ToDevice(message) => user.device(&message.device).waiting = Some(position),
             _ => {}

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use causeway_events::invites::InvitePermission;
 use causeway_store::RoomNid;
 use causeway_store::log::{AccountData, Receipt, ToDevice};
 use ruma::{DeviceId, OwnedRoomId, OwnedUserId};
@@ -44,6 +45,7 @@ pub(crate) struct News {
     /// Those who came into a room of the user.
     pub came: BTreeSet<OwnedUserId>,
     pub ignored: Arc<HashSet<OwnedUserId>>,
+    pub invites: Option<Arc<InvitePermission>>,
 }
 
 /// What is new in a room.
@@ -85,6 +87,7 @@ impl News {
             presence: Vec::new(),
             came: BTreeSet::new(),
             ignored: user.ignored.clone(),
+            invites: user.invites.clone(),
         }
     }
 }

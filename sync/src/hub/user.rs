@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use causeway_events::invites::InvitePermission;
 use causeway_store::RoomNid;
 use causeway_store::log::Which;
 use causeway_store::log::{AccountData, Receipt, ToDevice};
@@ -80,6 +81,8 @@ pub(crate) struct HubUser {
     /// `news` is complete after this number.
     pub news_floor: u64,
     pub ignored: Arc<HashSet<OwnedUserId>>,
+    /// Whose invites they take, where they ever said something about it.
+    pub invites: Option<Arc<InvitePermission>>,
     pub devices: HashMap<OwnedDeviceId, Device>,
     /// How often the one-time keys of a device have changed.
     pub key_changes: u64,
@@ -228,6 +231,13 @@ impl HubUser {
         self.ignored = Arc::new(ignored_users(content));
     }
 
+    /// Account data that says whose invites the user takes.
+    pub(crate) fn set_invites(&mut self, event_type: &str, content: &str) {
+        let mut invites = self.invites.as_deref().cloned().unwrap_or_default();
+        invites.set(event_type, content);
+        self.invites = Some(Arc::new(invites));
+    }
+
     /// A change of membership while the user is being loaded.
     pub(crate) fn note_pending(
         &mut self,
@@ -268,6 +278,9 @@ impl Hub {
         user.news_floor = ephemeral;
         if let Some(content) = &loaded.ignored {
             user.set_ignored(content);
+        }
+        if !loaded.invites.is_empty() {
+            user.invites = Some(Arc::new(loaded.invites));
         }
         for device in loaded.waiting_devices {
             user.device(device.as_str().into()).waiting = Some(position);

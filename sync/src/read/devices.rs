@@ -1,6 +1,7 @@
 //! Whose devices and keys a client has to look up again, and whose no more (client-server,
 //! "Tracking the device list for a user").
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use causeway_store::Position;
@@ -8,7 +9,7 @@ use causeway_store::sync::{self as queries, DeviceListQuery, Snapshot};
 use ruma::{OwnedUserId, UserId};
 
 use super::Reading;
-use super::plan::{self, Kind, RoomPlan};
+use super::plan::{self, Kind, Refused, RoomPlan};
 use crate::engine::{Inner, StateAt, SyncError, SyncRequest};
 use crate::token::Token;
 
@@ -50,7 +51,11 @@ pub(crate) async fn since(
         set_presence: None,
     };
     let now = snapshot.position();
-    let rooms = plan::plan(rows, &request, Some(from), &Default::default(), now);
+    let everybody = Refused {
+        ignored: &HashSet::new(),
+        invites: None,
+    };
+    let rooms = plan::plan(rows, &request, Some(from), everybody, now);
     lists(&mut snapshot, user, from.position, &rooms).await
 }
 

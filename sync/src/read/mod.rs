@@ -15,7 +15,7 @@ use causeway_store::RoomNid;
 use causeway_store::sync::{self as queries, Snapshot};
 use ruma::OwnedUserId;
 
-use self::plan::{Kind, RoomPlan};
+use self::plan::{Kind, Refused, RoomPlan};
 use crate::answer::{Answer, JoinedRoom};
 use crate::bundle::{Asked, bundle};
 use crate::engine::{Inner, SyncError, SyncRequest};
@@ -58,13 +58,11 @@ pub(crate) async fn read(
     let position = since.map_or(causeway_store::Position(0), |since| since.position);
     let all_left = request.filter.include_leave && (since.is_none() || request.full_state);
     let rows = queries::rooms_of(&mut snapshot, &request.user_id, position, all_left).await?;
-    let rooms = plan::plan(
-        rows,
-        request,
-        since,
-        &ephemeral.ignored,
-        snapshot.position(),
-    );
+    let refused = Refused {
+        ignored: &ephemeral.ignored,
+        invites: ephemeral.invites.as_deref(),
+    };
+    let rooms = plan::plan(rows, request, since, refused, snapshot.position());
     let mut ephemeral = ephemeral;
     let new = rooms
         .iter()

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use causeway_events::RoomVersion;
+use causeway_events::invites::{InvitePermission, InviteVerdict};
 use causeway_store::Position;
 use causeway_store::log::Membership;
 use causeway_store::sync::RoomOfUser;
-use ruma::{OwnedUserId, RoomVersionId};
+use ruma::{OwnedUserId, RoomVersionId, UserId};
 use serde::Deserialize;
 
 use crate::engine::SyncRequest;
@@ -112,12 +113,29 @@ impl Story {
     }
 }
 
+/// Whose invites the reader is not shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refused<'a> {
+    pub ignored: &'a HashSet<OwnedUserId>,
+    pub invites: Option<&'a InvitePermission>,
+}
+
+impl Refused<'_> {
+    fn holds(self, inviter: &str) -> bool {
+        let Ok(inviter) = <&UserId>::try_from(inviter) else {
+            return false;
+        };
+        let allows = |it: &InvitePermission| it.verdict(inviter) == InviteVerdict::Allow;
+        self.ignored.contains(inviter) || !self.invites.is_none_or(allows)
+    }
+}
+
 /// Plans an answer.
 pub(super) fn plan(
     rows: Vec<RoomOfUser>,
     request: &SyncRequest,
     since: Option<Token>,
-    ignored: &HashSet<OwnedUserId>,
+    refused: Refused<'_>,
     now: Position,
 ) -> Vec<RoomPlan> {
     let rows = rows
@@ -129,7 +147,7 @@ pub(super) fn plan(
         match row.membership {
             Membership::Join => Some(joined(row, version, request, since, now)),
             Membership::Invite | Membership::Knock => {
-                stripped(row, version, request, since, ignored, now)
+                stripped(row, version, request, since, refused, now)
             }
             Membership::Leave | Membership::Ban => left(row, version, request, since),
         }
@@ -169,13 +187,12 @@ fn stripped(
     version: RoomVersion,
     request: &SyncRequest,
     since: Option<Token>,
-    ignored: &HashSet<OwnedUserId>,
+    refused: Refused<'_>,
     now: Position,
 ) -> Option<RoomPlan> {
     let is_new = since.is_none_or(|since| row.position > since.position) || request.full_state;
     let is_invite = row.membership == Membership::Invite;
-    let is_ignored = is_invite && ignored.iter().any(|user| user.as_str() == row.sender);
-    (is_new && !is_ignored).then_some(RoomPlan {
+    (is_new && !(is_invite && refused.holds(&row.sender))).then_some(RoomPlan {
         version,
         kind: if is_invite {
             Kind::Invited

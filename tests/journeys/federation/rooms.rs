@@ -6,6 +6,8 @@ use causeway_testkit::reader::{events, of_state};
 use causeway_testkit::{Authority, ServerOptions, TestClient, TestServer, v3};
 use serde_json::{Value, json};
 
+use crate::invite_permission::{FILTER, FILTERED, PERMISSION, choose};
+
 /// Two servers under test that trust the same authority.
 pub(super) async fn two() -> (TestServer, TestServer) {
     let authority = Authority::new();
@@ -173,6 +175,37 @@ async fn an_invite_is_rejected_even_if_nobody_answers() {
     bob.leave(&room).await;
     let sync = bob.reader().now().await;
     assert!(sync["rooms"]["invite"][&room].is_null());
+}
+
+#[tokio::test]
+async fn who_takes_no_invites_gets_none_from_other_servers() {
+    let (here, there) = two().await;
+    let alice = here.user("alice").await;
+    let bob = there.user("bob").await;
+    let room = alice.create_room(json!({"preset": "private_chat"})).await;
+    let server = json!({"blocked_servers": [here.name().split(':').next()]});
+    for (kind, content, code) in [
+        (
+            PERMISSION,
+            json!({"default_action": "block"}),
+            "M_INVITE_BLOCKED",
+        ),
+        (FILTER, server, FILTERED),
+    ] {
+        choose(&bob, kind, content).await;
+        alice.invite(&room, bob.id()).fails(403, code).await;
+        let body = json!({"preset": "private_chat", "invite": [bob.id()]});
+        alice.post(v3(&["createRoom"]), body).fails(403, code).await;
+        choose(&bob, kind, json!({})).await;
+    }
+    choose(&bob, FILTER, json!({"ignored_servers": ["*"]})).await;
+    alice.invite(&room, bob.id()).await;
+    let sync = bob.reader().now().await;
+    assert!(sync["rooms"]["invite"][&room].is_null(), "{sync}");
+    becomes(&alice, &room, bob.id(), "invite").await;
+    choose(&bob, FILTER, json!({})).await;
+    let sync = bob.reader().now().await;
+    assert!(sync["rooms"]["invite"][&room].is_object(), "{sync}");
 }
 
 #[tokio::test]

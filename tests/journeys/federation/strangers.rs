@@ -87,6 +87,29 @@ async fn an_invite_must_be_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_room_that_keeps_a_server_out_takes_no_invite_of_it() {
+    let pair = Pair::start().await;
+    let alice = pair.ours.user("alice").await;
+    let body = json!({"room_version": "10", "preset": "public_chat"});
+    let room = alice.create_room(body).await;
+    let event = json!({
+        "type": "m.room.member", "room_id": room, "sender": pair.theirs.user_id("eve"),
+        "state_key": alice.id(), "content": {"membership": "invite"}, "depth": 5,
+        "origin_server_ts": 1_700_000_000_000_u64, "prev_events": ["$p"], "auth_events": ["$a"],
+    });
+    let (id, event) = pair.theirs.key().event("10", event);
+    let body = json!({"room_version": "10", "event": event, "invite_room_state": []});
+    let put = || {
+        let call = pair.call("PUT", path(&room, &id));
+        call.json(body.clone()).send()
+    };
+    assert_eq!(put().await.status, 200, "nobody is kept out yet");
+    let deny = json!({"allow": ["*"], "deny": ["localhost"]});
+    alice.set_state(&room, "m.room.server_acl", "", deny).await;
+    assert_eq!(put().await.error(), (403, "M_FORBIDDEN".to_owned()));
+}
+
+#[tokio::test]
 async fn a_join_needs_a_room_behind_it() {
     let pair = Pair::start().await;
     let alice = pair.ours.user("alice").await;

@@ -1,8 +1,8 @@
 use axum::Json;
 use axum::extract::State;
 use causeway_events::{Pdu, RoomVersion};
-use causeway_rooms::Rooms;
 use causeway_rooms::receive::{OutsideMembership, ReceiveError};
+use causeway_rooms::{LoadError, Rooms};
 use causeway_users::Users;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomVersionId, UserId};
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ pub(crate) async fn invite(
         return Err(ApiError::invalid_param("The event has another id"));
     }
     check(&event, &room, &request.origin, &users).await?;
+    check_room(&rooms, &room, &request.origin).await?;
+    let invited = event.state_key().unwrap_or_default();
+    rooms.check_invites(event.sender(), &[invited]).await?;
     let event = rooms.co_sign(&event)?;
     let answer = text(&event)?;
     invite_room_state.truncate(MAX_SHOWN);
@@ -105,4 +108,15 @@ async fn check(event: &Pdu, room: &RoomId, origin: &Origin, users: &Users) -> Re
     let invited = invited.filter(|user| users.is_local(user));
     users.profile(invited.ok_or_else(no_user)?).await?;
     Ok(())
+}
+
+/// A room that this server knows may keep the other one out.
+async fn check_room(rooms: &Rooms, room: &RoomId, origin: &Origin) -> Result<(), ApiError> {
+    match rooms.head(room).await {
+        Ok(head) if !head.allows_server(origin.name()) => {
+            Err(ApiError::forbidden("The room does not let your server in"))
+        }
+        Ok(_) | Err(LoadError::NoSuchRoom) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }

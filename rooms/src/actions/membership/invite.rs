@@ -1,32 +1,13 @@
 //! Inviting.
 
+use causeway_events::invites::InviteVerdict;
 use causeway_store::log::Membership;
-use causeway_store::rooms::list_account_data;
-use causeway_store::{Store, StoreError};
-use ruma::OwnedUserId;
-use serde::Deserialize;
+use causeway_store::rooms::list_invite_permissions;
+use ruma::{OwnedUserId, UserId};
 
 use super::{ChangeMember, MembershipError, add_reason};
 use crate::Rooms;
 use crate::actions::face::member_content;
-
-/// Which of these users want no invites (client-server, "Invite permission").
-pub(crate) async fn invite_blockers(
-    store: &Store,
-    users: &[&str],
-) -> Result<Vec<String>, StoreError> {
-    #[derive(Deserialize)]
-    struct Config {
-        default_action: Option<String>,
-    }
-    let configs = list_account_data(store, users, "m.invite_permission_config").await?;
-    let blocks = |content: &str| {
-        let config: Option<Config> = serde_json::from_str(content).ok();
-        config.is_some_and(|config| config.default_action.as_deref() == Some("block"))
-    };
-    let blockers = configs.into_iter().filter(|(_, content)| blocks(content));
-    Ok(blockers.map(|(user, _)| user).collect())
-}
 
 impl Rooms {
     /// Invites a user.
@@ -50,7 +31,7 @@ impl Rooms {
             }
             _ => {}
         }
-        self.check_invitable(&invite.target).await?;
+        self.check_invitable(&invite.sender, &invite.target).await?;
         let face = self.face(target).await?;
         let mut content = member_content("invite", Some(&face));
         add_reason(&mut content, invite.reason);
@@ -59,19 +40,36 @@ impl Rooms {
         Ok(())
     }
 
-    /// Whether invites reach the user.
+    /// Whether invites of a user reach another one, who is of this server.
     pub(crate) async fn check_invitable(
         &self,
+        inviter: &UserId,
         target: &OwnedUserId,
     ) -> Result<(), MembershipError> {
         if !self.is_local(target) {
             return Err(MembershipError::Unreachable(target.clone()));
         }
-        let blockers = invite_blockers(self.store(), &[target.as_str()]).await?;
-        if blockers.is_empty() {
-            Ok(())
-        } else {
-            Err(MembershipError::InviteBlocked)
+        self.check_invites(inviter, &[target.as_str()]).await
+    }
+
+    /// Whether users of this server take somebody's invites: client-server, "Invite permission", and
+    /// MSC4155. Invites that they ignore are taken. One query.
+    ///
+    /// # Errors
+    /// [`MembershipError::InviteBlocked`] or [`MembershipError::InviteFiltered`] if one of them does not.
+    pub async fn check_invites(
+        &self,
+        inviter: &UserId,
+        targets: &[&str],
+    ) -> Result<(), MembershipError> {
+        let permissions = list_invite_permissions(self.store(), targets).await?;
+        for permission in permissions.values() {
+            match permission.verdict(inviter) {
+                InviteVerdict::Block => return Err(MembershipError::InviteBlocked),
+                InviteVerdict::BlockByFilter => return Err(MembershipError::InviteFiltered),
+                InviteVerdict::Allow | InviteVerdict::Ignore => {}
+            }
         }
+        Ok(())
     }
 }

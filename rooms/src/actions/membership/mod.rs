@@ -22,7 +22,6 @@ use super::draft::{Content, forbidden, raw};
 use crate::{Append, Head, LoadError, Rooms, WriteError};
 
 pub use by_address::SignedInvite;
-pub(crate) use invite::invite_blockers;
 pub use join::Join;
 pub use knock::Knock;
 
@@ -44,6 +43,9 @@ pub enum MembershipError {
     /// The user wants no invites.
     #[error("The user does not accept invites")]
     InviteBlocked,
+    /// The user wants no invites of this user or server (MSC4155).
+    #[error("The user does not accept your invites")]
+    InviteFiltered,
     /// The room's own members could let the user in, but none of them is of this server.
     #[error("Nobody on this server can let you in")]
     UnableToAuthorise,

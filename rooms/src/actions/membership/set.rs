@@ -32,7 +32,7 @@ impl Rooms {
                     .await?;
             }
             Membership::Invite => {
-                self.check_invitable(&target).await?;
+                self.check_invitable(&set.sender, &target).await?;
                 add_face(&mut content, &self.face(&target).await?);
             }
             Membership::Knock => add_face(&mut content, &self.face(&target).await?),
