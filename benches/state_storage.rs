@@ -2,26 +2,21 @@
 //!
 //!     CAUSEWAY_TEST_DATABASE_URL=... cargo bench --bench state_storage [-- MEMBERS]
 
+#[path = "load/rooms.rs"]
+mod local;
+
 use std::time::{Duration, Instant};
 
-use causeway_events::{Draft, RoomVersion, ServerKey};
-use causeway_rooms::{Append, RoomSettings, Rooms};
-use causeway_store::{Clock, DatabaseSettings, Log, Store, rooms, state};
+use causeway_store::{rooms, state};
 use causeway_testkit::TestDatabase;
-use ruma::{OwnedRoomId, OwnedUserId, RoomVersionId, server_name};
-use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
-
-/// Members that join while others do.
-const AT_ONCE: usize = 64;
+use local::LocalRooms;
+use ruma::{OwnedRoomId, server_name};
 
 /// Times each reading is repeated; the median is printed.
 const REPEATS: usize = 15;
 
 struct Bench {
-    store: Store,
-    rooms: Rooms,
-    clock: Clock,
+    local: LocalRooms,
     room: OwnedRoomId,
 }
 
@@ -41,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
     let joined = start.elapsed();
     // Ends the keeper's part: what it would write while the server idles.
     let (room, at) = bench.head_state().await?;
-    let entries = state::write_checkpoint(&bench.store, room, at).await?;
+    let entries = state::write_checkpoint(&bench.local.store, room, at).await?;
     let after = bench.bytes().await?;
     println!(
         "{members} joins in {joined:.1?} ({:.0}/s), state of {entries} entries",
@@ -65,21 +60,23 @@ async fn main() -> anyhow::Result<()> {
     );
     bench
         .read("whole state, at a checkpoint", async || {
-            state::load(&bench.store, room, at).await.map(|s| s.len())
+            state::load(&bench.local.store, room, at)
+                .await
+                .map(|s| s.len())
         })
         .await?;
     let (_, half_at) = middle;
     bench
         .read("whole state, half the room", async || {
-            state::load(&bench.store, room, half_at)
+            state::load(&bench.local.store, room, half_at)
                 .await
                 .map(|s| s.len())
         })
         .await?;
-    let key = state::load(&bench.store, room, half_at).await?[half / 2].0;
+    let key = state::load(&bench.local.store, room, half_at).await?[half / 2].0;
     bench
         .read("one entry of an old state", async || {
-            state::find_entry(&bench.store, room, half_at, key)
+            state::find_entry(&bench.local.store, room, half_at, key)
                 .await
                 .map(|found| usize::from(found.is_some()))
         })
@@ -90,7 +87,7 @@ async fn main() -> anyhow::Result<()> {
                 step: at.step - 10,
                 ..at
             };
-            state::diff(&bench.store, room, near, at)
+            state::diff(&bench.local.store, room, near, at)
                 .await
                 .map(|changes| changes.len())
         })
@@ -99,82 +96,19 @@ async fn main() -> anyhow::Result<()> {
 
 impl Bench {
     async fn open(database: &TestDatabase) -> anyhow::Result<Self> {
-        let store = Store::connect(&DatabaseSettings::from_url(&database.url(), 4)?).await?;
-        let clock = Clock::system();
-        let (log, _committer) = Log::start(&store).await?;
-        tokio::spawn(state::keep(store.clone(), log.tail()));
-        let server = server_name!("bench.test").to_owned();
-        let version = RoomVersion::find(&RoomVersionId::V11)
-            .ok_or_else(|| anyhow::anyhow!("no such version"))?;
-        let settings = RoomSettings {
-            server_name: server.clone(),
-            default_version: version,
-            warm_rooms: 10,
-        };
-        let key = ServerKey::generate(server, "bench")?;
-        let rooms = Rooms::new(settings, store.clone(), log, clock.clone(), key);
-        let creator = user(0);
-        let drafts = vec![
-            draft(
-                &clock,
-                &creator,
-                "m.room.create",
-                "",
-                json!({"room_version": "11"}),
-            )?,
-            draft(
-                &clock,
-                &creator,
-                "m.room.member",
-                creator.as_str(),
-                json!({"membership": "join"}),
-            )?,
-            draft(
-                &clock,
-                &creator,
-                "m.room.power_levels",
-                "",
-                json!({"users": {creator.as_str(): 100}}),
-            )?,
-            draft(
-                &clock,
-                &creator,
-                "m.room.join_rules",
-                "",
-                json!({"join_rule": "public"}),
-            )?,
-        ];
-        let id = ruma::RoomId::new_v1(server_name!("bench.test"));
-        let (room, _) = rooms.append_new(version, Some(id), drafts).await?;
-        Ok(Self {
-            store,
-            rooms,
-            clock,
-            room,
-        })
+        let local = LocalRooms::open(&database.url(), server_name!("bench.test")).await?;
+        let room = local.create(&local.user(0)).await?;
+        Ok(Self { local, room })
     }
 
     async fn join(&self, members: std::ops::Range<usize>) -> anyhow::Result<()> {
-        let numbers: Vec<usize> = members.map(|n| n + 1).collect();
-        for crowd in numbers.chunks(AT_ONCE) {
-            let joins = crowd.iter().map(|n| self.join_one(*n));
-            futures::future::try_join_all(joins).await?;
-        }
-        Ok(())
-    }
-
-    async fn join_one(&self, number: usize) -> anyhow::Result<()> {
-        let user = user(number);
-        let content = json!({"membership": "join", "displayname": format!("User {number}")});
-        let join = draft(&self.clock, &user, "m.room.member", user.as_str(), content)?;
-        self.rooms.append(&self.room, Append::one(join)).await?;
-        Ok(())
+        self.local.join(&self.room, members.map(|n| n + 1)).await
     }
 
     async fn head_state(
         &self,
     ) -> anyhow::Result<(causeway_store::RoomNid, causeway_store::StateRef)> {
-        let row = rooms::find_room(&self.store, &self.room)
+        let row = rooms::find_room(&self.local.store, &self.room)
             .await?
             .ok_or_else(|| anyhow::anyhow!("no room"))?;
         Ok((row.room, row.head.state))
@@ -192,11 +126,11 @@ impl Bench {
             "events",
         ] {
             sqlx::query(sqlx::AssertSqlSafe(format!("VACUUM ANALYZE {table}")))
-                .execute(self.store.pool())
+                .execute(self.local.store.pool())
                 .await?;
             let size =
                 sqlx::query_scalar("SELECT pg_total_relation_size($1::regclass)").bind(table);
-            sizes.push((table, size.fetch_one(self.store.pool()).await?));
+            sizes.push((table, size.fetch_one(self.local.store.pool()).await?));
         }
         // Of the events, what belongs to the index of auth chains: three columns and an index.
         sizes.pop();
@@ -207,7 +141,7 @@ impl Bench {
         );
         sizes.push((
             "chains in events",
-            index.fetch_one(self.store.pool()).await?,
+            index.fetch_one(self.local.store.pool()).await?,
         ));
         Ok(sizes)
     }
@@ -229,25 +163,4 @@ impl Bench {
         println!("  {name:<30} {median:>10.2?} median, {found} entries");
         Ok(())
     }
-}
-
-fn user(number: usize) -> OwnedUserId {
-    ruma::UserId::parse(format!("@user{number}:bench.test")).expect("a user id")
-}
-
-fn draft(
-    clock: &Clock,
-    sender: &OwnedUserId,
-    event_type: &str,
-    key: &str,
-    content: Value,
-) -> anyhow::Result<Draft> {
-    Ok(Draft {
-        event_type: event_type.to_owned(),
-        state_key: Some(key.to_owned()),
-        sender: sender.clone(),
-        content: to_raw_value(&content)?,
-        redacts: None,
-        origin_ts_ms: clock.now_ms(),
-    })
 }
