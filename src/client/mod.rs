@@ -42,6 +42,7 @@ pub mod space;
 pub mod state;
 pub mod sync;
 pub mod third_party;
+pub mod thread;
 pub mod to_device;
 pub mod typing;
 pub mod uia;

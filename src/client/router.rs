@@ -18,7 +18,7 @@ use super::{
     account, account_data, backup, capabilities, dehydrated, delayed, device, directory,
     directory_user, filter, keys, legacy, media, membership, message, moderation, openid, presence,
     profile, push, receipt, relation, report, room, rtc, search, session, space, state, sync,
-    third_party, to_device, typing, versions, well_known,
+    third_party, thread, to_device, typing, versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -48,6 +48,7 @@ pub fn routes() -> Routes<AppState> {
     let routes = deprecated(routes);
     let routes = delayed::routes::add(routes);
     let routes = rtc::routes::add(routes);
+    let routes = thread::routes::add(routes);
     media::routes::add(routes)
 }
 

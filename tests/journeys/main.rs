@@ -51,6 +51,7 @@ mod signer;
 mod spaces;
 mod state;
 mod sync;
+mod thread_subscriptions;
 mod to_device;
 mod upgrade;
 mod visibility;

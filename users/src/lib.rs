@@ -45,6 +45,7 @@ pub mod sessions;
 pub mod settings;
 pub mod shared_secret;
 pub mod tags;
+pub mod threads;
 pub mod to_device;
 pub mod uia;
 

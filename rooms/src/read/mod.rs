@@ -21,6 +21,7 @@ mod show;
 mod sight;
 mod state;
 mod summary;
+mod threads;
 
 use causeway_store::{Clock, Store};
 use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};

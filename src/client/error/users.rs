@@ -19,6 +19,7 @@ use causeway_users::registration::RegisterError;
 use causeway_users::reports::ReportError;
 use causeway_users::sessions::SessionError;
 use causeway_users::shared_secret::SharedSecretError;
+use causeway_users::threads::ThreadError;
 use causeway_users::to_device::ToDeviceError;
 use causeway_users::uia::{Challenge, UiaError};
 use http::StatusCode;
@@ -36,6 +37,22 @@ fn bad(errcode: &'static str, message: impl Into<std::borrow::Cow<'static, str>>
 impl From<Challenge> for ApiError {
     fn from(challenge: Challenge) -> Self {
         Self::Uiaa(Box::new(challenge))
+    }
+}
+
+impl From<ThreadError> for ApiError {
+    fn from(error: ThreadError) -> Self {
+        let message = error.to_string();
+        match error {
+            ThreadError::NotFound => Self::not_found(message),
+            ThreadError::Conflict => Self::new(
+                StatusCode::CONFLICT,
+                "IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION",
+                message,
+            ),
+            ThreadError::Store(error) => error.into(),
+            ThreadError::Append(error) => error.into(),
+        }
     }
 }
 

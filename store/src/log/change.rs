@@ -6,7 +6,7 @@ use causeway_events::Pdu;
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
 
 use super::key_change::{KeyChange, Which};
-use crate::ids::{EventNid, KeyNid, RoomNid, RoomPlace, StateRef};
+use crate::ids::{EventNid, KeyNid, Position, RoomNid, RoomPlace, StateRef};
 
 /// One durable change. It is written whole or not at all.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub enum Change {
     OneTimeKeys(Vec<(OwnedUserId, OwnedDeviceId)>),
     /// A field of a user's profile.
     Profile(ProfileField),
+    /// A user follows a thread, or no more.
+    ThreadSubscription(ThreadSubscription),
 }
 
 impl Change {
@@ -47,7 +49,10 @@ impl Change {
             Self::Keys(change) => change.entries(),
             Self::OneTimeKeys(devices) => devices.len(),
             Self::DevicesGone { .. } => 2,
-            Self::AccountData(_) | Self::DeviceList(_) | Self::Profile(_) => 1,
+            Self::AccountData(_)
+            | Self::DeviceList(_)
+            | Self::Profile(_)
+            | Self::ThreadSubscription(_) => 1,
         }
     }
 }
@@ -442,4 +447,20 @@ pub struct ProfileField {
     pub field: String,
     /// `None` removes the field.
     pub value: Option<serde_json::Value>,
+}
+
+/// A row of `thread_subscriptions`.
+#[derive(Debug, Clone)]
+pub struct ThreadSubscription {
+    /// Whose.
+    pub user: OwnedUserId,
+    /// The room.
+    pub room: RoomNid,
+    /// The event that the thread began with.
+    pub root: OwnedEventId,
+    /// Whether the user follows it.
+    pub subscribed: bool,
+    /// Where the event stands in the room's order that made a client follow it by itself. It then
+    /// changes nothing if the user follows the thread already, or left it after that.
+    pub cause: Option<Position>,
 }

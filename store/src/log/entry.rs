@@ -6,7 +6,7 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::change::{AccountData, EventRecord, Receipt, ToDevice};
 use super::key_change::Which;
-use crate::ids::Position;
+use crate::ids::{Position, RoomNid};
 
 /// One entry of the log.
 #[derive(Debug, Clone)]
@@ -57,5 +57,12 @@ pub enum Entry {
         user: OwnedUserId,
         /// Which field.
         field: String,
+    },
+    /// A user follows a thread, or no more.
+    ThreadSubscription {
+        /// Whose.
+        user: OwnedUserId,
+        /// Of which room.
+        room: RoomNid,
     },
 }

@@ -18,6 +18,7 @@ mod write_members;
 mod write_other;
 mod write_room;
 mod write_state;
+mod write_threads;
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub use self::change::{
     AccountData, ChainPlace, Change, CurrentEntry, EventRecord, HIDDEN, HeadRow, MemberChange,
     Membership, NewLine, NewRoom, OUTLIER, PARTIAL_STATE, ProfileField, REDACTED, REJECTED,
     RELAYED, Receipt, RedactedEvent, Relation, Replaced, Resolved, RoomBatch, SOFT_FAILED, SentBy,
-    StateStep, ToDevice, ToDeviceBatch, ToDeviceTransaction,
+    StateStep, ThreadSubscription, ToDevice, ToDeviceBatch, ToDeviceTransaction,
 };
 pub use self::entry::{Entry, LogEntry};
 pub use self::key_change::{

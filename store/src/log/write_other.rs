@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use super::change::{AccountData, Change, ProfileField, Receipt, ToDevice, ToDeviceTransaction};
+use super::change::{
+    AccountData, Change, ProfileField, Receipt, ThreadSubscription, ToDevice, ToDeviceTransaction,
+};
 use super::entry::{Entry, LogEntry};
 use super::key_change::{KeyChange, Which};
-use super::{Pending, write_keys};
+use super::{Pending, write_keys, write_threads};
 use crate::ids::Position;
 
 /// The changes of a batch by kind, each with its position.
@@ -23,6 +25,7 @@ struct Kinds<'a> {
     gone: Vec<(&'a str, &'a Which)>,
     keys: Vec<(i64, &'a KeyChange)>,
     profiles: Vec<&'a ProfileField>,
+    threads: Vec<(i64, &'a ThreadSubscription)>,
     /// Rows of `log`: position, kind, room, user.
     log: Vec<(i64, i16, Option<i64>, &'a str)>,
 }
@@ -59,6 +62,7 @@ pub(super) async fn all(
     outgoing(connection, &kinds.outgoing).await?;
     device_lists(connection, &kinds.device_lists).await?;
     profiles(connection, &kinds.profiles).await?;
+    write_threads::subscriptions(connection, &kinds.threads).await?;
     Ok(Position(head - count))
 }
 
@@ -125,6 +129,12 @@ impl<'a> Kinds<'a> {
                 *position += 1;
                 self.profiles.push(field);
                 self.log.push((*position, 7, None, field.user.as_str()));
+            }
+            Change::ThreadSubscription(it) => {
+                *position += 1;
+                self.threads.push((*position, it));
+                self.log
+                    .push((*position, 10, Some(it.room.0), it.user.as_str()));
             }
         }
     }
@@ -209,6 +219,10 @@ pub(super) fn push_entries(entries: &mut Vec<LogEntry>, change: &Change, positio
         Change::Profile(field) => push(Entry::Profile {
             user: field.user.clone(),
             field: field.field.clone(),
+        }),
+        Change::ThreadSubscription(it) => push(Entry::ThreadSubscription {
+            user: it.user.clone(),
+            room: it.room,
         }),
     }
 }

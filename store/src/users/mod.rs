@@ -24,6 +24,7 @@ pub mod pushers;
 pub mod registration;
 pub mod reports;
 pub mod sessions;
+pub mod thread_subscriptions;
 pub mod to_device;
 pub mod uia;
 

@@ -116,7 +116,7 @@ impl Hub {
                 (user, Own::Keys(device.clone()))
             }
             Entry::Signed { signer, users } => (signer, Own::Signed(users.clone())),
-            Entry::Profile { .. } => return,
+            Entry::Profile { .. } | Entry::ThreadSubscription { .. } => return,
             Entry::Receipt(receipt) => {
                 (&receipt.user, Own::Receipt(receipt.clone() as Arc<Receipt>))
             }
