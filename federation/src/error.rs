@@ -21,6 +21,7 @@ use http::StatusCode;
 use ruma::RoomVersionId;
 use serde_json::json;
 
+use crate::join::JoinError;
 use crate::keys::BadEvent;
 
 /// What another server is told when its request fails.
@@ -166,8 +167,43 @@ impl From<MembershipError> for ApiError {
         match error {
             MembershipError::InviteBlocked => forbidden("M_INVITE_BLOCKED"),
             MembershipError::InviteFiltered => forbidden("ORG.MATRIX.MSC4155.M_INVITE_BLOCKED"),
-            MembershipError::Write(WriteError::Store(error)) => error.into(),
+            MembershipError::NoSuchRoom => Self::not_found(message),
+            MembershipError::NotInRoom
+            | MembershipError::BadState(_)
+            | MembershipError::GuestsForbidden
+            | MembershipError::UnableToAuthorise => Self::forbidden(message),
+            MembershipError::Write(error) => error.into(),
             error => Self::internal(error),
+        }
+    }
+}
+
+impl From<WriteError> for ApiError {
+    fn from(error: WriteError) -> Self {
+        let message = error.to_string();
+        match error {
+            WriteError::NoSuchRoom | WriteError::NoSuchEvent => Self::not_found(message),
+            WriteError::Forbidden(_) => Self::forbidden(message),
+            WriteError::Build(_) => Self::bad_json(message),
+            WriteError::Store(error) => error.into(),
+            error @ (WriteError::Busy | WriteError::Append(_)) => Self::internal(error),
+        }
+    }
+}
+
+impl From<JoinError> for ApiError {
+    fn from(error: JoinError) -> Self {
+        let message = error.to_string();
+        match error {
+            JoinError::Membership(error) => (*error).into(),
+            JoinError::NoServer => Self::not_found("This server does not know the room"),
+            JoinError::NoEvent(_) => Self::bad_json(message),
+            JoinError::Refused(_) | JoinError::Unreachable(_) | JoinError::Wrong(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", message)
+            }
+            JoinError::Receive(error) => error.into(),
+            JoinError::Write(error) => error.into(),
+            JoinError::Store(error) => error.into(),
         }
     }
 }

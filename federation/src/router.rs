@@ -6,7 +6,9 @@
 use axum::routing::{MethodRouter, get, post, put};
 
 use crate::Federation;
-use crate::api::{directory, info, key, media, member, query, room, transaction, user};
+use crate::api::{
+    directory, info, key, media, member, query, room, third_party, transaction, user,
+};
 
 /// A path and what answers there.
 pub struct Route {
@@ -104,6 +106,7 @@ fn files(page: &mut Page<'_>) {
 }
 
 fn members(page: &mut Page<'_>) {
+    const ON_BIND: &str = "/_matrix/federation/v1/3pid/onbind";
     for (path, service) in [
         (
             "/_matrix/federation/v1/make_join/{room_id}/{user_id}",
@@ -149,9 +152,16 @@ fn members(page: &mut Page<'_>) {
             "/_matrix/federation/v2/invite/{room_id}/{event_id}",
             put(member::invite),
         ),
+        (
+            "/_matrix/federation/v1/exchange_third_party_invite/{room_id}",
+            put(third_party::exchange),
+        ),
+        (ON_BIND, put(third_party::on_bind)),
     ] {
         page.put(path, service);
     }
+    // So do identity servers that are older than the specification.
+    page.post(ON_BIND, post(third_party::on_bind));
 }
 
 struct Page<'a> {

@@ -19,7 +19,7 @@ fn options(authority: &Authority) -> ServerOptions {
 }
 
 /// An identity server that knows `known` by the hash of their address, and keeps invites.
-async fn identity_server(authority: &Arc<Authority>, known: Value) -> RemoteServer {
+pub(crate) async fn identity_server(authority: &Arc<Authority>, known: Value) -> RemoteServer {
     let remote = RemoteServer::start(authority).await;
     let details = json!({"algorithms": ["none", "sha256"], "lookup_pepper": "matrixrocks"});
     remote.on(
@@ -53,14 +53,14 @@ async fn identity_server(authority: &Arc<Authority>, known: Value) -> RemoteServ
     remote
 }
 
-fn invite(user: &TestClient, room: &str, remote: &RemoteServer, address: &str) -> Call {
+pub(crate) fn invite(user: &TestClient, room: &str, remote: &RemoteServer, address: &str) -> Call {
     let body = json!({"id_server": remote.name(), "id_access_token": "their token",
                       "medium": "email", "address": address});
     user.post(v3(&["rooms", room, "invite"]), body)
 }
 
 /// What the identity server gives to who has proved the address.
-fn signed(remote: &RemoteServer, mxid: &str, sender: &str) -> Value {
+pub(crate) fn signed(remote: &RemoteServer, mxid: &str, sender: &str) -> Value {
     let object = json!({"mxid": mxid, "token": "the-token"});
     let mut object: CanonicalJsonObject = serde_json::from_value(object).expect("an object");
     remote.key().sign_as(remote.name(), &mut object);

@@ -8,5 +8,6 @@ pub(crate) mod member;
 pub(crate) mod pdus;
 pub(crate) mod query;
 pub(crate) mod room;
+pub(crate) mod third_party;
 pub(crate) mod transaction;
 pub(crate) mod user;

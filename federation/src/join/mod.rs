@@ -7,12 +7,14 @@
 //! Specification: server-server API, "Joining Rooms", "Leaving Rooms", "Knocking upon a room",
 //! "Inviting to a room".
 
+mod by_address;
 mod enter;
 mod invite;
 mod leave;
 mod template;
 
 use causeway_rooms::WriteError;
+use causeway_rooms::actions::MembershipError;
 use causeway_rooms::receive::ReceiveError;
 use causeway_rooms::serve::ServeError;
 use causeway_store::StoreError;
@@ -60,6 +62,9 @@ pub enum JoinError {
     /// The room could not be taken in.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
+    /// The room does not let the membership be.
+    #[error(transparent)]
+    Membership(Box<MembershipError>),
     /// The event could not be built.
     #[error(transparent)]
     Write(#[from] WriteError),

@@ -388,17 +388,21 @@ fn usual_power_levels(version: RoomVersion, preset: Preset, request: &CreateRoom
     levels
 }
 
+/// That guests are forbidden to join, as in public rooms, is what holds without an event.
 fn preset_state(preset: Preset) -> Vec<(&'static str, Content)> {
-    let (join_rule, guest_access) = match preset {
-        Preset::PrivateChat | Preset::TrustedPrivateChat => ("invite", "can_join"),
-        Preset::PublicChat => ("public", "forbidden"),
+    let (join_rule, lets_guests_in) = match preset {
+        Preset::PrivateChat | Preset::TrustedPrivateChat => ("invite", true),
+        Preset::PublicChat => ("public", false),
     };
-    vec![
+    let mut state = vec![
         ("m.room.join_rules", single("join_rule", join_rule)),
         (
             "m.room.history_visibility",
             single("history_visibility", "shared"),
         ),
-        ("m.room.guest_access", single("guest_access", guest_access)),
-    ]
+    ];
+    if lets_guests_in {
+        state.push(("m.room.guest_access", single("guest_access", "can_join")));
+    }
+    state
 }

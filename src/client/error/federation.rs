@@ -73,6 +73,7 @@ impl From<JoinError> for ApiError {
             JoinError::Receive(ReceiveError::NotAMembership) => {
                 Self::forbidden("You are neither invited to the room nor knocking on it")
             }
+            JoinError::Membership(error) => (*error).into(),
             JoinError::Receive(error) => Self::internal(error),
             JoinError::Write(error) => error.into(),
             JoinError::Store(error) => error.into(),

@@ -40,6 +40,11 @@ pub(super) async fn enter(
     content: Map<String, Value>,
 ) -> Result<OwnedRoomId, ApiError> {
     let others = elsewhere::for_room(federation.as_ref(), &rooms, &room).await?;
+    if let Some(signed) = content.get("third_party_signed").filter(|it| !it.is_null()) {
+        let signed = serde_json::from_value::<SignedInvite>(signed.clone());
+        let signed = signed.map_err(|error| ApiError::bad_json(error.to_string()))?;
+        redeem((&rooms, federation.as_ref()), &room, &session, signed).await?;
+    }
     if let Some(federation) = others {
         if session.is_guest {
             return Err(ApiError::guest_forbidden());
@@ -48,11 +53,6 @@ pub(super) async fn enter(
         let wish = elsewhere::wish_with_face((&rooms, &users), &room, user, via, content);
         federation.join(wish.await?).await?;
         return Ok(room);
-    }
-    if let Some(signed) = content.get("third_party_signed").filter(|it| !it.is_null()) {
-        let signed = serde_json::from_value::<SignedInvite>(signed.clone());
-        let signed = signed.map_err(|error| ApiError::bad_json(error.to_string()))?;
-        rooms.redeem_invite(&room, &session.user_id, signed).await?;
     }
     let join = Join {
         room: room.clone(),
@@ -70,5 +70,20 @@ pub(super) async fn enter(
             Ok(room)
         }
         (joined, _) => Ok(joined?),
+    }
+}
+
+/// An invite by an address becomes one of this user; the server of who invited may be another one.
+async fn redeem(
+    (rooms, federation): (&Rooms, Option<&Federation>),
+    room: &RoomId,
+    session: &Session,
+    signed: SignedInvite,
+) -> Result<(), ApiError> {
+    match federation {
+        Some(federation) if signed.mxid == session.user_id => {
+            Ok(federation.redeem_invite(room, signed).await?)
+        }
+        _ => Ok(rooms.redeem_invite(room, &session.user_id, signed).await?),
     }
 }

@@ -1,5 +1,6 @@
 //! Servers that speak with each other, over TLS on this machine.
 
+mod addresses;
 mod chat;
 mod earlier;
 mod history;

@@ -60,9 +60,29 @@ impl Rooms {
         if signed.mxid != user {
             return Err(MembershipError::forbidden("The invite is somebody else's"));
         }
-        let (head, membership) = self.standing(room, user).await?;
-        if matches!(membership, Some(Membership::Join | Membership::Invite)) {
+        let sender = signed.sender.clone();
+        let Some(proof) = self.redemption(room, signed).await? else {
             return Ok(());
+        };
+        let mut content = member_content("invite", Some(&self.face(user).await?));
+        content.insert("third_party_invite".to_owned(), proof);
+        self.write_member(room, &sender, user, &content).await?;
+        Ok(())
+    }
+
+    /// What the invite of the user who has proved to have an address says of the proof. `None` for who
+    /// is invited or in the room already.
+    ///
+    /// # Errors
+    /// If there is no such invite, or nobody of this server made it.
+    pub async fn redemption(
+        &self,
+        room: &RoomId,
+        signed: SignedInvite,
+    ) -> Result<Option<Value>, MembershipError> {
+        let (head, membership) = self.standing(room, &signed.mxid).await?;
+        if matches!(membership, Some(Membership::Join | Membership::Invite)) {
+            return Ok(None);
         }
         let pending = head.state("m.room.third_party_invite", &signed.token);
         let pending = pending.filter(|entry| *entry.pdu.sender() == *signed.sender);
@@ -81,18 +101,13 @@ impl Rooms {
         }
         let pending: Option<Pending> = pending.pdu.content_as().ok();
         let name = pending.map(|pending| pending.display_name);
-        let mut content = member_content("invite", Some(&self.face(user).await?));
         let proof = json!({
             "mxid": signed.mxid,
             "token": signed.token,
             "signatures": signed.signatures,
         });
-        content.insert(
-            "third_party_invite".to_owned(),
+        Ok(Some(
             json!({ "display_name": name.unwrap_or_default(), "signed": proof }),
-        );
-        self.write_member(room, &signed.sender, user, &content)
-            .await?;
-        Ok(())
+        ))
     }
 }

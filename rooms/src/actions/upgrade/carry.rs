@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Upgrade, UpgradeError, levels, predecessor};
 use crate::actions::draft::Content;
 use crate::actions::face::member_content;
-use crate::actions::initial::InitialState;
+use crate::actions::initial::{InitialState, single};
 use crate::{Head, Rooms, WriteError};
 
 /// State with an empty key that is carried over as it is. State outside the specification stays
@@ -67,6 +67,11 @@ impl Rooms {
                 state_key: String::new(),
                 content: entry.pdu.content().to_owned(),
             }));
+        }
+        if old.state("m.room.guest_access", "").is_none() {
+            // What held for the old room without an event is said for the new one.
+            let forbidden = single("guest_access", "forbidden");
+            state.push(InitialState::new("m.room.guest_access", &forbidden)?);
         }
         state.extend(space_children(old));
         state.extend(self.bans(old).await?);

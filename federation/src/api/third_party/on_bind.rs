@@ -1,0 +1,78 @@
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use causeway_rooms::actions::SignedInvite;
+use causeway_users::Users;
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::Federation;
+use crate::error::ApiError;
+
+/// Invites that one address may have waiting; further ones are passed over.
+const MAX_INVITES: usize = 20;
+
+/// Largest body, in bytes.
+const MAX_BYTES: usize = 128 * 1024;
+
+/// The body of [`on_bind`].
+#[derive(Deserialize)]
+struct Bound {
+    mxid: OwnedUserId,
+    invites: Vec<Waiting>,
+}
+
+/// An invite that waited for somebody to have the address.
+#[derive(Deserialize)]
+struct Waiting {
+    room_id: OwnedRoomId,
+    sender: OwnedUserId,
+    signed: Proof,
+}
+
+/// What the identity server says, with its signature.
+#[derive(Deserialize)]
+struct Proof {
+    mxid: OwnedUserId,
+    token: String,
+    signatures: Map<String, Value>,
+}
+
+/// `PUT /_matrix/federation/v1/3pid/onbind`: an identity server tells that a user of this server has
+/// an address now. Anybody can say so; what counts are the proofs, which the rooms' rules check.
+pub(crate) async fn on_bind(
+    State(federation): State<Federation>,
+    State(users): State<Users>,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    if body.len() > MAX_BYTES {
+        return Err(ApiError::too_large("Too many invites"));
+    }
+    let bound: Bound =
+        serde_json::from_slice(&body).map_err(|error| ApiError::bad_json(error.to_string()))?;
+    if !users.is_local(&bound.mxid) {
+        return Err(ApiError::not_found("There is no such user on this server"));
+    }
+    users.profile(&bound.mxid).await?;
+    for waiting in bound.invites.into_iter().take(MAX_INVITES) {
+        let Waiting {
+            room_id,
+            sender,
+            signed,
+        } = waiting;
+        let invite = SignedInvite {
+            sender,
+            mxid: signed.mxid,
+            token: signed.token,
+            signatures: signed.signatures,
+        };
+        if invite.mxid != bound.mxid {
+            continue;
+        }
+        if let Err(error) = federation.redeem_invite(&room_id, invite).await {
+            tracing::info!(user = %bound.mxid, room = %room_id, %error, "no invite by an address");
+        }
+    }
+    Ok(Json(json!({})))
+}
