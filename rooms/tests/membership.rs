@@ -280,6 +280,7 @@ async fn guests_come_and_go_with_the_rooms_word() {
         is_admin: false,
         registration_token: None,
         email: None,
+        external_id: None,
     };
     create(&kitchen.store, guest, 0).await.expect("an account");
     let room = public_room(rooms, alice(), RoomVersionId::V12).await;

@@ -16,9 +16,9 @@ use ruma::api::path_builder::PathBuilder;
 
 use super::{
     account, account_data, backup, capabilities, dehydrated, delayed, device, directory,
-    directory_user, filter, keys, legacy, media, membership, message, moderation, openid, presence,
-    profile, push, receipt, relation, report, room, rtc, search, session, space, state, sync,
-    third_party, thread, to_device, typing, versions, well_known,
+    directory_user, fallback, filter, keys, legacy, media, membership, message, moderation, openid,
+    presence, profile, push, receipt, relation, report, room, rtc, search, session, space, sso,
+    state, sync, third_party, thread, to_device, typing, versions, well_known,
 };
 use crate::server::rate_limit::Action;
 use crate::server::record::Access;
@@ -49,6 +49,8 @@ pub fn routes() -> Routes<AppState> {
     let routes = delayed::routes::add(routes);
     let routes = rtc::routes::add(routes);
     let routes = thread::routes::add(routes);
+    let routes = sso::routes::add(routes);
+    let routes = fallback::routes::add(routes);
     media::routes::add(routes)
 }
 

@@ -29,12 +29,12 @@ pub fn auth(value: Option<Value>) -> Result<Option<AuthData>, ApiError> {
         .map_err(|error| ApiError::bad_json(format!("`auth`: {error}")))
 }
 
-/// Has the user of `session` give their password once more, for `action` (which names its target
+/// Has the user of `session` show once more who they are, for `action` (which names its target
 /// too: an authentication serves one action only). Call [`Users::finish_uia`] with the result
 /// when the action is done.
 ///
 /// # Errors
-/// The 401 that asks for the password, and `M_LIMIT_EXCEEDED` to who guesses it.
+/// The 401 that asks for it, and `M_LIMIT_EXCEEDED` to who guesses it.
 pub async fn confirm(
     users: &Users,
     entrance: &Entrance,
@@ -48,13 +48,25 @@ pub async fn confirm(
     let purpose = Purpose {
         action,
         user_id: Some(&session.user_id),
-        flows: Flows::one([Stage::Password]),
+        flows: flows_of(users, session).await?,
         request: json!({}),
     };
     match users.authenticate_for(purpose, auth).await? {
         Verdict::Passed(passed) => Ok(passed),
         Verdict::Challenged(challenge) => Err(challenge.into()),
     }
+}
+
+/// The ways in which the user of `session` can show once more who they are: those by which they log
+/// in.
+async fn flows_of(users: &Users, session: &Session) -> Result<Flows, ApiError> {
+    let ways = users.ways_in(&session.user_id).await?;
+    let by_password = Flows::one([Stage::Password]);
+    Ok(match (ways.password, ways.providers.is_empty()) {
+        (_, true) => by_password,
+        (true, false) => by_password.or([Stage::Sso]),
+        (false, false) => Flows::one([Stage::Sso]),
+    })
 }
 
 /// Has somebody who is not logged in prove that they read the letters to an account's e-mail address,

@@ -17,6 +17,7 @@ mod reader;
 mod remarks;
 mod rtc;
 mod settings;
+mod sso;
 mod tree;
 mod values;
 

@@ -17,6 +17,7 @@ use super::{
         Password, Previews, Push, RateLimit, Redis, Registration, Rooms, Search, Server, Settings,
         SupportContact, Term, Turn, TurnCredentials, WellKnown,
     },
+    sso,
     tree::{Node, Tree},
     values::{self, bytes, find_bytes, find_path, find_text, flag, millis, number, text, texts},
 };
@@ -39,6 +40,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         registration: registration(&mut reader.table("registration")),
         captcha: captcha::read(&mut reader.table("captcha")),
         login: login(&mut reader.table("login")),
+        sso: sso::read(&mut reader.table("sso")),
         password: password(&mut reader.table("password")),
         limits: limits(&mut reader.table("limits")),
         federation: federation::read(&mut reader.table("federation")),

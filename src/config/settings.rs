@@ -12,6 +12,7 @@ use super::captcha::Captcha;
 use super::federation::Federation;
 use super::mail::Mail;
 use super::rtc::Rtc;
+use super::sso::Sso;
 
 /// All settings of one server, checked: whoever holds them need not check them again.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Settings {
     pub captcha: Option<Captcha>,
     /// Ways to log in and how long tokens live.
     pub login: Login,
+    /// Logins by identity providers.
+    pub sso: Sso,
     /// Cost of password hashes and what a password must be.
     pub password: Password,
     /// How often somebody may do something.

@@ -86,7 +86,8 @@ impl Front {
     }
 }
 
-/// Any web client may talk to any server: credentials are in headers, never in cookies.
+/// Any web client may talk to any server: credentials are in headers, never in cookies. The cookies of
+/// logins by identity providers only say which browser began, and are of no use to scripts.
 fn allow_any_origin(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(

@@ -25,6 +25,7 @@ pub mod request_log;
 pub mod router;
 pub mod routes;
 pub mod run;
+mod sso;
 pub mod state;
 pub mod tls;
 

@@ -30,6 +30,7 @@ use super::gate::{self, Manner};
 use super::letters;
 use super::metrics::{self, Figures};
 use super::post::Post;
+use super::sso;
 use super::state::{AppParts, AppState};
 use crate::client::error::delayed as errors;
 use crate::config::{self, Settings};
@@ -111,6 +112,7 @@ pub async fn open(
         sync,
         federation,
         identity: IdentityServers::new(gate::outbound(settings, FOR_IDENTITY)?),
+        sign_on: sso::sign_on(settings)?,
         mailer: letters::mailer(settings)?,
         store: store.clone(),
         log,
@@ -302,6 +304,13 @@ fn user_settings(settings: &Settings) -> anyhow::Result<UsersSettings> {
         },
         password_login: login.password,
         token_login: login.token,
+        sso_providers: settings
+            .sso
+            .providers
+            .iter()
+            .map(|it| it.id.clone())
+            .collect(),
+        sso_attempt_lifetime_ms: settings.sso.attempt_lifetime_ms,
         login_token_lifetime_ms: login.login_token_lifetime_ms,
         access_token_lifetime_ms: login.access_token_lifetime_ms,
         uia_session_lifetime_ms: login.uia_session_lifetime_ms,

@@ -11,6 +11,7 @@ use causeway_media::Media;
 use causeway_rooms::Rooms;
 use causeway_rooms::delayed::DelayedEvents;
 use causeway_rooms::read::Reader;
+use causeway_sso::SignOn;
 use causeway_store::{Clock, Log, Store};
 use causeway_sync::Sync;
 use causeway_users::Users;
@@ -48,6 +49,8 @@ pub struct AppParts {
     pub federation: Option<Federation>,
     /// Asks identity servers that clients name.
     pub identity: IdentityServers,
+    /// Identity providers, by which people log in.
+    pub sign_on: SignOn,
     /// Brings letters to people, if there is a mail server.
     pub mailer: Option<Mailer>,
     /// The time.
@@ -97,6 +100,7 @@ parts! {
     sync: Sync,
     federation: Option<Federation>,
     identity: IdentityServers,
+    sign_on: SignOn,
     mailer: Option<Mailer>,
     clock: Clock,
     store: Store,

@@ -255,7 +255,9 @@ impl Call {
         let content_type = reply.header(CONTENT_TYPE.as_str());
         let mut faults = String::new();
         if self.strictness == Strictness::Nothing || operations.is_empty() {
-            if reply.status >= 400 && self.path.starts_with("/_matrix/") {
+            // Pages for people are no errors of the API.
+            let is_page = content_type.starts_with("text/html");
+            if reply.status >= 400 && !is_page && self.path.starts_with("/_matrix/") {
                 faults = error_faults(&content_type, &reply.bytes).join("\n");
             }
         } else if let Err(found) = self.client.shared().spec.check_answer(

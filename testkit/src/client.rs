@@ -49,6 +49,8 @@ impl TestClient {
         let http = reqwest::Client::builder()
             .timeout(REQUEST_LIMIT)
             .no_proxy()
+            // A redirect is an answer like others.
+            .redirect(reqwest::redirect::Policy::none())
             .build();
         let shared = Shared {
             http: http.expect("an HTTP client"),

@@ -49,6 +49,7 @@ mod services;
 mod sessions;
 mod signer;
 mod spaces;
+mod sso;
 mod state;
 mod sync;
 mod thread_subscriptions;

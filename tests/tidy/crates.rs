@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Manifest, files, manifests, program_lines, report, text};
 
 /// The arrows between the crates. What is not drawn is forbidden.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     (
         "causeway",
         &[
@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "federation",
             "mail",
             "identity",
+            "sso",
         ],
     ),
     ("causeway-events", &[]),
@@ -30,6 +31,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("causeway-media", &["events", "store", "outbound"]),
     ("causeway-outbound", &[]),
     ("causeway-mail", &[]),
+    ("causeway-sso", &[]),
     ("causeway-identity", &["outbound"]),
     (
         "causeway-federation",

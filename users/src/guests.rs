@@ -71,7 +71,7 @@ impl Users {
                 Ok(user_id)
             }
             // Somebody has done the same meanwhile.
-            Creation::Taken => Err(RegisterError::Taken),
+            Creation::Taken | Creation::OwnerHasOne => Err(RegisterError::Taken),
             Creation::TokenSpent => Err(RegisterError::TokenSpent),
             Creation::EmailTaken => Err(RegisterError::EmailTaken),
         }

@@ -44,6 +44,7 @@ mod seen;
 pub mod sessions;
 pub mod settings;
 pub mod shared_secret;
+pub mod sso;
 pub mod tags;
 pub mod threads;
 pub mod to_device;

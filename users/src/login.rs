@@ -7,7 +7,7 @@ use ruma::{OwnedUserId, UserId};
 
 use crate::Users;
 use crate::password::PasswordError;
-use crate::secret::{Secret, TokenKind, hash_token, new_token};
+use crate::secret::{Secret, TokenKind, hash_token, new_token, token_hash};
 use crate::sessions::{DeviceWish, LoggedIn, SessionError};
 
 /// How somebody shows who they are.
@@ -68,7 +68,7 @@ impl Users {
                 self.check_password(&user, password).await?
             }
             Credentials::Token(token) => {
-                if !self.settings().token_login {
+                if !self.offers_tokens() {
                     return Err(LoginError::NotOffered);
                 }
                 self.take_login_token(&token).await?
@@ -150,8 +150,21 @@ impl Users {
         if !self.settings().token_login {
             return Err(LoginError::NotOffered);
         }
+        Ok(self.new_login_token(user_id).await?)
+    }
+
+    /// Whether login tokens are taken: those that other sessions ask for, or those that logins by
+    /// identity providers end with.
+    pub fn offers_tokens(&self) -> bool {
+        self.settings().token_login || !self.settings().sso_providers.is_empty()
+    }
+
+    pub(crate) async fn new_login_token(
+        &self,
+        user_id: &UserId,
+    ) -> Result<(Secret, u64), StoreError> {
         let token = new_token(TokenKind::Login);
-        let hash = hash_token(token.expose()).ok_or(LoginError::Wrong)?;
+        let hash = token_hash(&token);
         let life = self.settings().login_token_lifetime_ms;
         let now_ms = self.now_ms();
         one_time::create_login_token(self.store(), &hash, user_id.as_str(), now_ms + life, now_ms)

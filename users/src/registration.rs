@@ -5,6 +5,7 @@
 
 use causeway_store::log::{AccountData, ProfileField};
 use causeway_store::users::accounts::{self, Creation, NewAccount, NewEmail};
+use causeway_store::users::external::ExternalId;
 use causeway_store::users::{emails, registration as store, uia as uia_store};
 use causeway_store::{AppendError, Change, StoreError};
 use futures::future::try_join_all;
@@ -80,6 +81,9 @@ pub enum RegisterError {
     /// Another account got the e-mail address meanwhile.
     #[error("the e-mail address is in use")]
     EmailTaken,
+    /// Who is known to the identity provider got an account meanwhile.
+    #[error("there is an account already")]
+    OwnerHasOne,
     /// The password will not do.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -289,14 +293,16 @@ impl Users {
                 is_admin: opening.is_admin,
                 registration_token: opening.registration_token,
                 email: opening.email.map(new_email),
+                external_id: opening.external_id,
             };
             match accounts::create(self.store(), account, self.now_ms()).await? {
                 Creation::Created => {
-                    self.furnish(&user_id).await?;
+                    self.furnish(&user_id, opening.display_name).await?;
                     return Ok(user_id);
                 }
                 Creation::TokenSpent => return Err(RegisterError::TokenSpent),
                 Creation::EmailTaken => return Err(RegisterError::EmailTaken),
+                Creation::OwnerHasOne => return Err(RegisterError::OwnerHasOne),
                 Creation::Taken if opening.user_id.is_some() => return Err(RegisterError::Taken),
                 Creation::Taken => {}
             }
@@ -306,18 +312,24 @@ impl Users {
 
     /// Writes what an account has from the start: push rules, which sync shows like any account
     /// data, and perhaps a name.
-    async fn furnish(&self, user_id: &UserId) -> Result<(), AppendError> {
+    async fn furnish(
+        &self,
+        user_id: &UserId,
+        display_name: Option<&str>,
+    ) -> Result<(), AppendError> {
         let rules = Change::AccountData(AccountData {
             user: user_id.to_owned(),
             room: None,
             event_type: "m.push_rules".to_owned(),
             content: self.default_rules_content(user_id),
         });
-        let name = self.settings().registration.name_from_localpart.then(|| {
+        let from_localpart = self.settings().registration.name_from_localpart;
+        let name = display_name.or(from_localpart.then(|| user_id.localpart()));
+        let name = name.map(|name| {
             Change::Profile(ProfileField {
                 user: user_id.to_owned(),
                 field: "displayname".to_owned(),
-                value: Some(user_id.localpart().into()),
+                value: Some(name.into()),
             })
         });
         let changes = std::iter::once(rules).chain(name);
@@ -335,6 +347,9 @@ pub(crate) struct Opening<'a> {
     pub(crate) is_admin: bool,
     pub(crate) registration_token: Option<&'a str>,
     pub(crate) email: Option<&'a ProvedEmail>,
+    pub(crate) external_id: Option<ExternalId<'a>>,
+    /// What it is called, where that is known; otherwise the settings say whether by its localpart.
+    pub(crate) display_name: Option<&'a str>,
 }
 
 pub(crate) fn new_email(proved: &ProvedEmail) -> NewEmail<'_> {

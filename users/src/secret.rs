@@ -59,6 +59,8 @@ pub enum TokenKind {
     OpenId,
     /// Stands in the link of a letter.
     Email,
+    /// Goes to an identity provider and back.
+    Sso,
 }
 
 impl TokenKind {
@@ -69,6 +71,7 @@ impl TokenKind {
             Self::Login => "cwl_",
             Self::OpenId => "cwo_",
             Self::Email => "cwe_",
+            Self::Sso => "cws_",
         }
     }
 }
@@ -109,6 +112,11 @@ fn random_letters(letters: &[u8], count: usize) -> String {
             char::from(letters[pick as usize])
         })
         .collect()
+}
+
+/// What is stored of a token that was made here.
+pub fn token_hash(token: &Secret) -> TokenHash {
+    Sha256::digest(token.expose().as_bytes()).into()
 }
 
 /// What is stored of a token; none if it is too long to be one.

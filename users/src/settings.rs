@@ -17,6 +17,10 @@ pub struct UsersSettings {
     pub password_login: bool,
     /// Whether `m.login.token` is offered.
     pub token_login: bool,
+    /// Identity providers by which people log in (`m.login.sso`), by their ids.
+    pub sso_providers: Vec<String>,
+    /// How long somebody may be on the way to an identity provider and back, in milliseconds.
+    pub sso_attempt_lifetime_ms: u64,
     /// Life of a login token, in milliseconds.
     pub login_token_lifetime_ms: u64,
     /// Life of an access token that a refresh token can follow, in milliseconds.
@@ -95,6 +99,8 @@ impl UsersSettings {
             },
             password_login: true,
             token_login: true,
+            sso_providers: Vec::new(),
+            sso_attempt_lifetime_ms: 600_000,
             login_token_lifetime_ms: 120_000,
             access_token_lifetime_ms: 300_000,
             uia_session_lifetime_ms: 900_000,

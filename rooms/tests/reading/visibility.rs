@@ -149,6 +149,7 @@ async fn who_came_after_an_erasure_gets_what_redaction_leaves() {
         is_admin: false,
         registration_token: None,
         email: None,
+        external_id: None,
     };
     let store = &house.store;
     let now_ms = house.clock.now_ms();

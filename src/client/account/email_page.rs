@@ -4,21 +4,18 @@
 use std::sync::Arc;
 
 use axum::extract::{Form, FromRef, FromRequest, Request, State};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Json, RequestExt as _};
 use causeway_users::Users;
 use causeway_users::emails::{Confirmed, EmailError, EmailPurpose};
 use causeway_users::secret::Secret;
-use http::HeaderMap;
-use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
+use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::client::error::ApiError;
 use crate::client::json_body::JsonBody;
+use crate::client::page::{self, escape};
 use crate::client::parameters::InQuery;
 use crate::server::entrance::Entrance;
 use crate::server::record::RequestRecord;
@@ -141,40 +138,6 @@ fn outdated() -> Response {
     )
 }
 
-/// Nothing is loaded, nothing runs, nobody frames it, and the link stays secret.
-const HEADERS: [(HeaderName, &str); 5] = [
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    ),
-    (X_FRAME_OPTIONS, "DENY"),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (REFERRER_POLICY, "no-referrer"),
-    (CACHE_CONTROL, "no-store"),
-];
-
 fn page(body: &str) -> Response {
-    let html = format!(
-        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>E-mail address</title>\
-         <body>{body}</body></html>"
-    );
-    let headers = HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    (HeaderMap::from_iter(headers), Html(html)).into_response()
-}
-
-/// A text inside a page.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+    page::show("E-mail address", body)
 }

@@ -132,7 +132,9 @@ impl From<RegisterError> for ApiError {
         match error {
             RegisterError::Closed => Self::forbidden("Registration is not open here"),
             RegisterError::Localpart(error) => error.into(),
-            RegisterError::Taken => bad("M_USER_IN_USE", "This user name is taken"),
+            RegisterError::Taken | RegisterError::OwnerHasOne => {
+                bad("M_USER_IN_USE", "This user name is taken")
+            }
             RegisterError::OtherGuest => {
                 Self::forbidden("guest_access_token is not that of a guest with this username")
             }

@@ -1,5 +1,6 @@
 //! Accounts of this server.
 
+use super::external::{self, ExternalId};
 use super::{db_ms, emails, from_db_ms};
 use crate::{Store, StoreError, meter};
 
@@ -42,6 +43,8 @@ pub struct NewAccount<'a> {
     pub registration_token: Option<&'a str>,
     /// An e-mail address that was proved.
     pub email: Option<NewEmail<'a>>,
+    /// Its owner, as an identity provider knows them.
+    pub external_id: Option<ExternalId<'a>>,
 }
 
 /// An e-mail address that an account gets with its making.
@@ -64,6 +67,8 @@ pub enum Creation {
     TokenSpent,
     /// Another account has the e-mail address; nothing was made.
     EmailTaken,
+    /// Who is known to the identity provider has an account already; nothing was made.
+    OwnerHasOne,
 }
 
 /// Makes an account and, in the same transaction, takes one use of its registration token.
@@ -97,6 +102,11 @@ pub async fn create(
     }
     if !furnish(&mut tx, account.user_id, account.email, now_ms).await? {
         return Ok(Creation::EmailTaken);
+    }
+    if let Some(id) = account.external_id
+        && !external::give(&mut tx, id, account.user_id, now_ms).await?
+    {
+        return Ok(Creation::OwnerHasOne);
     }
     meter::timed(tx.commit()).await?;
     Ok(Creation::Created)

@@ -14,6 +14,7 @@ pub mod device_keys;
 pub mod devices;
 pub mod directory;
 pub mod emails;
+pub mod external;
 pub mod filters;
 pub mod key_backups;
 pub mod moderation;

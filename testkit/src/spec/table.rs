@@ -14,8 +14,6 @@ const NOT_YET: &[&str] = &[
     "bind3PID",
     "updateAppserviceRoomDirectoryVisibility",
     "pingAppservice",
-    "redirectToSSO",
-    "redirectToIdP",
 ];
 
 /// Operations for which there is nothing behind this server, with the error by which the

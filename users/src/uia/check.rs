@@ -66,6 +66,10 @@ impl Users {
         }
         let stage = match auth.auth_type() {
             Some(name) => match Stage::from_name(name.as_str()) {
+                // It is passed on a page; the client only says that it has seen the end of it.
+                Some(Stage::Sso) if purpose.flows.contain(Stage::Sso) => {
+                    return self.conclude(&purpose, known, None).await;
+                }
                 Some(stage) if purpose.flows.contain(stage) => stage,
                 _ => {
                     let why = ("M_UNRECOGNIZED", "This authentication type is not offered");

@@ -20,6 +20,8 @@ pub enum Stage {
     Email,
     /// A riddle.
     Captcha,
+    /// An identity provider says who it is, on pages of this server and its own.
+    Sso,
 }
 
 impl Stage {
@@ -32,6 +34,7 @@ impl Stage {
             Self::Terms => "m.login.terms",
             Self::Email => "m.login.email.identity",
             Self::Captcha => "m.login.recaptcha",
+            Self::Sso => "m.login.sso",
         }
     }
 
@@ -44,6 +47,7 @@ impl Stage {
             Self::Terms,
             Self::Email,
             Self::Captcha,
+            Self::Sso,
         ]
         .into_iter()
         .find(|stage| stage.name() == name)

@@ -30,10 +30,11 @@ fn names_lead_back_to_stages() {
         Stage::Terms,
         Stage::Email,
         Stage::Captcha,
+        Stage::Sso,
     ] {
         assert_eq!(Stage::from_name(stage.name()), Some(stage));
     }
-    assert_eq!(Stage::from_name("m.login.sso"), None);
+    assert_eq!(Stage::from_name("m.login.msisdn"), None);
 }
 
 #[test]
