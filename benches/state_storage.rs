@@ -42,22 +42,7 @@ async fn main() -> anyhow::Result<()> {
         "{members} joins in {joined:.1?} ({:.0}/s), state of {entries} entries",
         members as f64 / joined.as_secs_f64()
     );
-    let mut total = 0;
-    for ((table, before), (_, after)) in before.iter().zip(&after) {
-        let bytes = after - before;
-        println!(
-            "  {table:<18} {:>7.1} bytes per join",
-            bytes as f64 / members as f64
-        );
-        if *table != "state_keys" {
-            total += bytes;
-        }
-    }
-    println!(
-        "  {:<18} {:>7.1} bytes per join",
-        "together, less keys",
-        total as f64 / members as f64
-    );
+    print_sizes(&before, &after, members);
     bench
         .read("whole state, at a checkpoint", async || {
             state::load(&bench.local.store, room, at)
@@ -92,6 +77,24 @@ async fn main() -> anyhow::Result<()> {
                 .map(|changes| changes.len())
         })
         .await
+}
+
+/// Prints by how much tables have grown.
+fn print_sizes(before: &[(&str, i64)], after: &[(&str, i64)], members: usize) {
+    let print = |name: &str, bytes: i64| {
+        println!(
+            "  {name:<19} {:>7.1} bytes per join",
+            bytes as f64 / members as f64
+        );
+    };
+    let mut total = 0;
+    for ((table, before), (_, after)) in before.iter().zip(after) {
+        print(table, after - before);
+        if *table != "state_keys" {
+            total += after - before;
+        }
+    }
+    print("together, less keys", total);
 }
 
 impl Bench {

@@ -178,6 +178,8 @@ impl Hub {
 }
 
 #[cfg(test)]
+mod ephemeral_test;
+#[cfg(test)]
 mod gap_test;
 #[cfg(test)]
 mod hub_test;
