@@ -1,14 +1,21 @@
 //! Members of other servers who come, go, or knock through us.
 
+use std::collections::HashSet;
+
 use causeway_events::Pdu;
-use causeway_store::StateRef;
+use causeway_store::graph::{NodeRow, list_servers};
 use causeway_store::log::Membership;
-use ruma::{RoomId, ServerName, UserId};
+use causeway_store::sync::{Snapshot, heroes};
+use causeway_store::{EventNid, KeyNid, StateRef, StoreError};
+use ruma::{OwnedServerName, RoomId, ServerName, UserId};
 
 use super::ServeError;
-use crate::head::membership;
+use crate::head::{Head, membership};
 use crate::receive::Outcome;
 use crate::rooms::Rooms;
+
+/// Servers of a room that are told to who joins without its members, at most: those with most users.
+const MAX_SERVERS: i64 = 20_000;
 
 /// A membership that a server asks us to let into the room.
 #[derive(Debug, Clone)]
@@ -18,7 +25,9 @@ pub struct Asked {
     /// What it must say.
     pub membership: Membership,
     /// Who asks.
-    pub origin: ruma::OwnedServerName,
+    pub origin: OwnedServerName,
+    /// Of a join: whether the members may be left out of the state (`omit_members`).
+    pub omits_members: bool,
 }
 
 /// A membership that was let in.
@@ -26,11 +35,14 @@ pub struct Asked {
 pub struct Admitted {
     /// The event, with our signature where the room wants it.
     pub event: Pdu,
-    /// The room's state before it; empty unless it is a join.
+    /// The room's state before it; empty unless it is a join. Without members, if they were to be
+    /// left out, but for those after whom a room without a name is called, and the one who joins.
     pub state: Vec<Pdu>,
     /// What authorises that state and the event, with all that is behind it; empty unless it is a
-    /// join.
+    /// join. Where members are left out, without what is in the state.
     pub auth_chain: Vec<Pdu>,
+    /// The servers that were in the room before it, if members were left out.
+    pub servers: Option<Vec<String>>,
 }
 
 impl Rooms {
@@ -54,6 +66,11 @@ impl Rooms {
             ));
         }
         let event = self.sign_if_authoriser(&asked.event)?;
+        let omits_members = asked.omits_members && asked.membership == Membership::Join;
+        let servers = match omits_members {
+            true => Some(list_servers(self.store(), head.room(), MAX_SERVERS).await?),
+            false => None,
+        };
         let mut outcomes = self
             .receive_and_tell(room, vec![event.clone()], true)
             .await?;
@@ -69,28 +86,67 @@ impl Rooms {
         if node.flags & causeway_store::log::HIDDEN != 0 {
             return Err(ServeError::Forbidden("the event was refused".to_owned()));
         }
-        if asked.membership != Membership::Join {
-            return Ok(Admitted {
-                event,
-                state: Vec::new(),
-                auth_chain: Vec::new(),
-            });
+        let mut admitted = Admitted {
+            event,
+            state: Vec::new(),
+            auth_chain: Vec::new(),
+            servers,
+        };
+        if asked.membership == Membership::Join {
+            self.add_state(&head, &node, &mut admitted).await?;
         }
+        Ok(admitted)
+    }
+
+    /// The state before a join, and what authorises it. A fixed number of queries per 10,000 entries.
+    async fn add_state(
+        &self,
+        head: &Head,
+        node: &NodeRow,
+        admitted: &mut Admitted,
+    ) -> Result<(), ServeError> {
         let before = StateRef {
             line: node.state.line,
             step: node.state.step - 1,
         };
-        let state = causeway_store::state::load(self.store(), head.room(), before).await?;
-        let mut nids: Vec<_> = state.into_iter().map(|(_, event)| event).collect();
-        let state = self.pdus(&head, &nids).await?;
+        let mut state = causeway_store::state::load(self.store(), head.room(), before).await?;
+        if admitted.servers.is_some() {
+            let keys: Vec<KeyNid> = state.iter().map(|(key, _)| *key).collect();
+            let shown = self.without_members(head, &admitted.event, &keys).await?;
+            state.retain(|(key, _)| shown.contains(key));
+        }
+        let mut nids: Vec<EventNid> = state.into_iter().map(|(_, event)| event).collect();
+        admitted.state = self.pdus(head, &nids).await?;
+        let in_state: HashSet<EventNid> = nids.iter().copied().collect();
         nids.extend(&node.auth);
-        let chain = self.auth_chain(&head, &nids).await?;
-        let auth_chain = self.pdus(&head, &chain).await?;
-        Ok(Admitted {
-            event,
-            state,
-            auth_chain,
-        })
+        let mut chain = self.auth_chain(head, &nids).await?;
+        if admitted.servers.is_some() {
+            chain.retain(|event| !in_state.contains(event));
+        }
+        admitted.auth_chain = self.pdus(head, &chain).await?;
+        Ok(())
+    }
+
+    /// Those keys of a state that are shown to who wants no members.
+    async fn without_members(
+        &self,
+        head: &Head,
+        join: &Pdu,
+        keys: &[KeyNid],
+    ) -> Result<HashSet<KeyNid>, StoreError> {
+        let store_keys = &self.parts().keys;
+        let mut shown: HashSet<KeyNid> =
+            store_keys.not_of_members(keys).await?.into_iter().collect();
+        let mut snapshot = Snapshot::open(self.store()).await?;
+        let heroes = heroes(&mut snapshot, &[head.room()]).await?;
+        drop(snapshot);
+        let members = heroes
+            .iter()
+            .map(|hero| &*hero.user)
+            .chain(join.state_key());
+        let members: Vec<_> = members.map(|user| ("m.room.member", user)).collect();
+        shown.extend(store_keys.find(&members).await?.into_iter().flatten());
+        Ok(shown)
     }
 
     /// Signs an event that was built elsewhere: an invite of one of our users, or a join that one of

@@ -47,6 +47,7 @@ fn asked(event: Pdu, membership: Membership) -> Asked {
         event,
         membership,
         origin: domain().to_owned(),
+        omits_members: false,
     }
 }
 

@@ -12,6 +12,9 @@ use crate::{Store, StoreError};
 /// Pairs kept in memory.
 const CACHED_KEYS: usize = 200_000;
 
+/// Numbers that are asked about in one query.
+const ASKED_AT_ONCE: usize = 10_000;
+
 /// Numbers by (type, state key).
 type Numbers = Cache<(Arc<str>, Arc<str>), KeyNid>;
 
@@ -88,6 +91,27 @@ impl StateKeys {
                 })
         });
         numbers.collect()
+    }
+
+    /// Those of some numbers that are not of members, in no order.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn not_of_members(&self, keys: &[KeyNid]) -> Result<Vec<KeyNid>, StoreError> {
+        let mut others = Vec::new();
+        for keys in keys.chunks(ASKED_AT_ONCE) {
+            let keys: Vec<i32> = keys.iter().map(|key| key.0).collect();
+            let found = timed(
+                sqlx::query_scalar!(
+                    "SELECT key_nid FROM state_keys WHERE key_nid = ANY($1) AND type <> 'm.room.member'",
+                    &keys,
+                )
+                .fetch_all(self.store.pool()),
+            )
+            .await?;
+            others.extend(found.into_iter().map(KeyNid));
+        }
+        Ok(others)
     }
 
     fn known(&self, pairs: &[(&str, &str)]) -> Vec<Option<KeyNid>> {

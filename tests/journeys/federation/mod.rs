@@ -4,6 +4,7 @@ mod addresses;
 mod chat;
 mod earlier;
 mod history;
+mod joins;
 mod keys;
 mod media;
 mod outbox;

@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::join::SHOWN;
 use crate::keys::{BadEvent, KeyRing};
 use crate::origin::Signed;
-use crate::parameters::InPath;
+use crate::parameters::{InPath, Pairs};
 
 /// The room and the event, as the path names them.
 pub(super) type Which = InPath<(OwnedRoomId, OwnedEventId)>;
@@ -28,6 +28,9 @@ pub(crate) struct Joined {
     pub(super) auth_chain: Vec<Box<RawValue>>,
     event: Box<RawValue>,
     members_omitted: bool,
+    /// The servers that were in the room before; only where members are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    servers_in_room: Option<Vec<String>>,
 }
 
 /// What somebody who knocks gets to know of the room.
@@ -41,16 +44,31 @@ pub(crate) async fn send_join(
     State(rooms): State<Rooms>,
     State(ring): State<KeyRing>,
     which: Which,
+    query: Pairs,
     request: Signed<Box<RawValue>>,
 ) -> Result<Json<Joined>, ApiError> {
-    let admitted = admit(&rooms, &ring, which, request, Membership::Join).await?;
-    Ok(Json(Joined {
+    let omits_members = query.all("omit_members")?.contains(&true);
+    let wish = (Membership::Join, omits_members);
+    joined(&rooms, &ring, which, request, wish).await.map(Json)
+}
+
+/// Lets a user in; with `true` behind the membership, members may be left out of the answer.
+pub(super) async fn joined(
+    rooms: &Rooms,
+    ring: &KeyRing,
+    which: Which,
+    request: Signed<Box<RawValue>>,
+    wish: (Membership, bool),
+) -> Result<Joined, ApiError> {
+    let admitted = admit(rooms, ring, which, request, wish).await?;
+    Ok(Joined {
         origin: rooms.server_name().to_owned(),
         state: texts(&admitted.state)?,
         auth_chain: texts(&admitted.auth_chain)?,
         event: text(&admitted.event)?,
-        members_omitted: false,
-    }))
+        members_omitted: admitted.servers.is_some(),
+        servers_in_room: admitted.servers,
+    })
 }
 
 /// `PUT /_matrix/federation/v2/send_leave/{roomId}/{eventId}`
@@ -60,7 +78,7 @@ pub(crate) async fn send_leave(
     which: Which,
     request: Signed<Box<RawValue>>,
 ) -> Result<Json<Value>, ApiError> {
-    admit(&rooms, &ring, which, request, Membership::Leave).await?;
+    admit(&rooms, &ring, which, request, (Membership::Leave, false)).await?;
     Ok(Json(json!({})))
 }
 
@@ -72,7 +90,7 @@ pub(crate) async fn send_knock(
     request: Signed<Box<RawValue>>,
 ) -> Result<Json<Knocked>, ApiError> {
     let room = which.0.0.clone();
-    admit(&rooms, &ring, which, request, Membership::Knock).await?;
+    admit(&rooms, &ring, which, request, (Membership::Knock, false)).await?;
     let head = rooms.head(&room).await?;
     let shown = SHOWN.iter().filter_map(|kind| head.state(kind, ""));
     let shown =
@@ -82,12 +100,12 @@ pub(crate) async fn send_knock(
     }))
 }
 
-pub(super) async fn admit(
+async fn admit(
     rooms: &Rooms,
     ring: &KeyRing,
     InPath((room, event_id)): Which,
     request: Signed<Box<RawValue>>,
-    membership: Membership,
+    (membership, omits_members): (Membership, bool),
 ) -> Result<Admitted, ApiError> {
     let version = rooms.head(&room).await?.version();
     // A join that one of our users lets in lacks our signature: it comes to get it. It is seen by
@@ -102,6 +120,7 @@ pub(super) async fn admit(
         event,
         membership,
         origin: request.origin.0,
+        omits_members,
     };
     Ok(rooms.accept_membership(&room, asked).await?)
 }
