@@ -126,8 +126,17 @@ pub fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
 
 /// Bytes of memory that a process has in use (resident).
 pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    bytes_of(pid, "VmRSS:")
+}
+
+/// Most bytes of memory that a process ever had in use.
+pub fn peak_bytes(pid: u32) -> anyhow::Result<u64> {
+    bytes_of(pid, "VmHWM:")
+}
+
+fn bytes_of(pid: u32, what: &str) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
     Ok(kibibytes.context("a size")?.trim().parse::<u64>()? * 1024)
 }
