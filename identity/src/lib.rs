@@ -107,6 +107,11 @@ struct Stored {
     display_name: String,
 }
 
+#[derive(Deserialize)]
+struct Bound {
+    mxid: String,
+}
+
 #[derive(Deserialize, Serialize)]
 struct PublicKey {
     public_key: String,
@@ -192,6 +197,28 @@ impl IdentityServers {
             token: stored.token,
             content,
         })
+    }
+
+    /// Has the server tell others from now on that an address is this user's. The client has proved
+    /// to it that the address is theirs: `sid` and `client_secret` name that proof.
+    ///
+    /// # Errors
+    /// As [`Self::lookup`].
+    pub async fn bind(
+        &self,
+        at: Named<'_>,
+        sid: &str,
+        client_secret: &str,
+        user: &UserId,
+    ) -> Result<(), IdentityError> {
+        let body = json!({ "sid": sid, "client_secret": client_secret, "mxid": user });
+        let bound = self.ask(at, Method::POST, "3pid/bind", Some(body)).await?;
+        let bound: Bound = sense(bound)?;
+        if bound.mxid == user.as_str() {
+            Ok(())
+        } else {
+            Err(IdentityError::Nonsense)
+        }
     }
 
     async fn ask(

@@ -199,7 +199,7 @@ fn third_party_ids(routes: Routes<AppState>) -> Routes<AppState> {
     let routes = routes
         .ruma(USERS, ids::list)
         .ruma(confirm, ids::add)
-        .ruma(USERS, ids::bind)
+        .ruma(confirm, ids::bind)
         .ruma(USERS, ids::delete)
         .ruma(USERS, ids::unbind)
         .ruma(mail, email_tokens::to_add)

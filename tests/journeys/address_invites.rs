@@ -186,3 +186,80 @@ async fn an_identity_server_that_will_not_do_makes_no_invite() {
         .await;
     assert_eq!(remote.heard().await.len(), heard);
 }
+
+#[tokio::test]
+async fn an_address_is_bound_at_the_identity_server_that_the_client_names() {
+    let authority = Authority::new();
+    let server = TestServer::start_with(options(&authority)).await;
+    let alice = server.user("alice").await;
+    let remote = RemoteServer::start(&authority).await;
+    let path = format!("{IDENTITY}/3pid/bind");
+    remote.on(Method::POST, &path, |asked| {
+        match asked.body["sid"].as_str() {
+            Some("proved") => Said::json(&json!({"medium": "email", "mxid": asked.body["mxid"]})),
+            Some("liar") => Said::json(&json!({"medium": "email", "mxid": "@other:example.org"})),
+            _ => Said::status(
+                400,
+                &json!({"errcode": "M_SESSION_NOT_VALIDATED", "error": "no"}),
+            ),
+        }
+    });
+    let bind = |sid: &str, server: &str| {
+        let body = json!({"sid": sid, "client_secret": "s3cret", "id_server": server,
+                          "id_access_token": "their token"});
+        alice.post(v3(&["account", "3pid", "bind"]), body)
+    };
+    assert_eq!(bind("proved", remote.name()).await, json!({}));
+    let heard = remote.heard().await;
+    let asked = heard.first().expect("a request");
+    assert_eq!(asked.authorization, "Bearer their token");
+    let expected = json!({"sid": "proved", "client_secret": "s3cret", "mxid": alice.id()});
+    assert_eq!(asked.body, expected);
+    let open = bind("open", remote.name()).unspecified();
+    open.fails(403, "M_SESSION_NOT_VALIDATED").await;
+    bind("liar", remote.name())
+        .unspecified()
+        .fails(400, "M_UNKNOWN")
+        .await;
+    bind("proved", "a/b?")
+        .unspecified()
+        .fails(400, "M_INVALID_PARAM")
+        .await;
+    // Only who is logged in, and nothing of this account changes.
+    bind("proved", remote.name())
+        .anonymous()
+        .fails(401, "M_MISSING_TOKEN")
+        .await;
+    let list = alice.get(v3(&["account", "3pid"])).await;
+    assert_eq!(list, json!({"threepids": []}));
+    assert!(!server.log().contains("their token"));
+}
+
+#[tokio::test]
+async fn a_room_begins_with_invites_by_address() {
+    let authority = Authority::new();
+    let server = TestServer::start_with(options(&authority)).await;
+    let (alice, bob) = (server.user("alice").await, server.user("bob").await);
+    // SHA-256 of "alice@example.com email matrixrocks", as in the specification's example
+    let known = json!({"4kenr7N9drpCJ4AfalmlGQVsOn3o2RHjkADUpXJWZUc": bob.id()});
+    let remote = identity_server(&authority, known).await;
+    let address = |address: &str| {
+        json!({"id_server": remote.name(), "id_access_token": "their token", "medium": "email",
+               "address": address})
+    };
+    let invites = [address("alice@example.com"), address("new@example.com")];
+    let room = alice.create_room(json!({"invite_3pid": invites})).await;
+    let member = ["rooms", &room, "state", "m.room.member", bob.id()];
+    assert_eq!(alice.get(v3(&member)).await["membership"], "invite");
+    let state = [
+        "rooms",
+        &room,
+        "state",
+        "m.room.third_party_invite",
+        "the-token",
+    ];
+    assert_eq!(alice.get(v3(&state)).await["display_name"], "a...@e...");
+    let many = vec![address("x@example.com"); 21];
+    let call = alice.post(v3(&["createRoom"]), json!({"invite_3pid": many}));
+    call.fails(400, "M_INVALID_PARAM").await;
+}

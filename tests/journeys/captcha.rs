@@ -140,3 +140,52 @@ async fn a_service_that_fails_lets_nobody_in() {
         "nobody was let in"
     );
 }
+
+#[tokio::test]
+async fn a_riddle_is_solved_on_a_page() {
+    for (name, class, host) in [
+        (
+            "recaptcha",
+            "g-recaptcha",
+            "https://www.recaptcha.net/recaptcha/",
+        ),
+        ("hcaptcha", "h-captcha", "https://*.hcaptcha.com"),
+    ] {
+        let service = Service::open().await;
+        let server = TestServer::start_with(service.options(name)).await;
+        let client = server.client();
+        let asked = register(&client, "alice", None).await.json();
+        let session = asked["session"].as_str().expect("a session");
+        let at = v3(&["auth", "m.login.recaptcha", "fallback", "web"]);
+        let page = client
+            .get(&at)
+            .query("session", session)
+            .unspecified()
+            .reply()
+            .await;
+        let html = String::from_utf8_lossy(&page.bytes).into_owned();
+        let element = format!("<div class=\"{class}\" data-sitekey=\"public\">");
+        assert!(html.contains(&element), "{html}");
+        let policy = page.header("content-security-policy");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains(host),
+            "{policy}"
+        );
+        let press = async |answer: &str| {
+            let form = format!("session={session}&g-recaptcha-response={answer}");
+            let call = client.call(reqwest::Method::POST, &at);
+            let call = call.raw("application/x-www-form-urlencoded", form);
+            let reply = call.unspecified().reply().await;
+            String::from_utf8_lossy(&reply.bytes).contains("onAuthDone")
+        };
+        assert!(!press("wrong").await && !press("").await);
+        let auth = json!({"session": session});
+        assert_eq!(
+            register(&client, "alice", Some(auth.clone())).await.status,
+            401
+        );
+        assert!(press("right%2Banswer").await);
+        let made = register(&client, "alice", Some(auth)).await;
+        assert_eq!(made.status, 200, "{}", made.json());
+    }
+}

@@ -18,6 +18,7 @@ mod devices;
 mod directory;
 mod emails;
 mod ephemeral;
+mod fallback;
 mod federation;
 mod filters;
 mod gaps;

@@ -1,10 +1,10 @@
-//! E-mail addresses of an account. Telephone numbers are not known here, and nothing is bound at
-//! identity servers, which the answers say.
+//! E-mail addresses of an account. Telephone numbers are not known here. What is bound at identity
+//! servers is not taken away there, which the answers say.
 
 use axum::Json;
 use axum::extract::State;
+use causeway_identity::{IdentityServers, Named};
 use causeway_users::Users;
-use http::StatusCode;
 use ruma::api::client::account::{
     ThirdPartyIdRemovalStatus, add_3pid, bind_3pid, delete_3pid, get_3pids, unbind_3pid,
 };
@@ -93,12 +93,21 @@ pub async fn add_deprecated(
 }
 
 /// `POST /_matrix/client/v3/account/3pid/bind`
-pub async fn bind(_: Session, _: Ruma<bind_3pid::v3::Request>) -> ApiError {
-    ApiError::new(
-        StatusCode::FORBIDDEN,
-        "M_THREEPID_DENIED",
-        "This server does not bind addresses at identity servers",
-    )
+pub async fn bind(
+    State(identity): State<IdentityServers>,
+    session: Session,
+    Ruma(request): Ruma<bind_3pid::v3::Request>,
+) -> Result<Answer<bind_3pid::v3::Response>, ApiError> {
+    let info = &request.identity_server_info;
+    let at = Named {
+        server: &info.id_server,
+        access_token: &info.id_access_token,
+    };
+    let (sid, client_secret) = (request.sid.as_str(), request.client_secret.as_str());
+    identity
+        .bind(at, sid, client_secret, &session.user_id)
+        .await?;
+    Ok(Answer(bind_3pid::v3::Response::new()))
 }
 
 /// `POST /_matrix/client/v3/account/3pid/delete`. At which identity server an address was bound is not

@@ -7,18 +7,6 @@ use http::StatusCode;
 
 use super::ApiError;
 
-impl ApiError {
-    /// A new room takes no invites by mail address or telephone number: they are made afterwards
-    /// (`M_THREEPID_DENIED`, 403).
-    pub fn no_third_party_invites() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "M_THREEPID_DENIED",
-            "Invite by address when the room is there",
-        )
-    }
-}
-
 impl From<AliasMistake> for ApiError {
     fn from(error: AliasMistake) -> Self {
         let message = error.to_string();

@@ -6,7 +6,14 @@ use http::StatusCode;
 use super::ApiError;
 
 /// What identity servers say that clients can do something about.
-const PASSED_ON: [&str; 3] = ["M_TERMS_NOT_SIGNED", "M_UNAUTHORIZED", "M_THREEPID_IN_USE"];
+const PASSED_ON: [&str; 6] = [
+    "M_TERMS_NOT_SIGNED",
+    "M_UNAUTHORIZED",
+    "M_THREEPID_IN_USE",
+    "M_SESSION_NOT_VALIDATED",
+    "M_SESSION_EXPIRED",
+    "M_NO_VALID_SESSION",
+];
 
 impl From<IdentityError> for ApiError {
     fn from(error: IdentityError) -> Self {

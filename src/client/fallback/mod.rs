@@ -3,12 +3,15 @@
 
 pub mod routes;
 mod sso;
+mod stages;
 
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
 use axum::response::Response;
+use http::StatusCode;
 use serde::Deserialize;
 
 use super::error::ApiError;
@@ -35,8 +38,37 @@ pub async fn show(
     entrance.check_request(&record)?;
     match stage.as_str() {
         "m.login.sso" => sso::show(&desk, &session).await,
-        _ => Err(ApiError::unrecognized_path()),
+        stage => stages::show(&desk, stage, &session, None),
     }
+}
+
+/// What the form of a page brings.
+#[derive(Deserialize)]
+pub struct Submitted {
+    session: String,
+    token: Option<String>,
+    /// Both services fill it in.
+    #[serde(rename = "g-recaptcha-response")]
+    riddle: Option<String>,
+}
+
+/// `POST /_matrix/client/v3/auth/{auth_type}/fallback/web`: the button of such a page.
+pub async fn submit(
+    State(desk): State<Desk>,
+    State(entrance): State<Entrance>,
+    Extension(record): Extension<Arc<RequestRecord>>,
+    InPath(stage): InPath<String>,
+    form: Result<Form<Submitted>, FormRejection>,
+) -> Result<Response, ApiError> {
+    entrance.check_request(&record)?;
+    let Form(submitted) = form.map_err(|error| ApiError::invalid_param(error.body_text()))?;
+    stages::submit(&desk, &stage, &submitted).await
+}
+
+/// The page for a session that is not there.
+fn too_old() -> Response {
+    let body = "<h1>This page is too old</h1><p>Begin again in your client.</p>";
+    page::with_status(StatusCode::NOT_FOUND, "Confirm", body)
 }
 
 /// What the page runs at its end; clients wait for one or the other.

@@ -14,6 +14,11 @@ pub fn add(routes: Routes<AppState>) -> Routes<AppState> {
         .into_iter()
         .fold(routes, |routes, prefix| {
             let path = format!("{prefix}/auth/{{auth_type}}/fallback/web");
-            routes.at(MethodFilter::GET, &path, login, super::show)
+            routes.at(MethodFilter::GET, &path, login, super::show).at(
+                MethodFilter::POST,
+                &path,
+                login,
+                super::submit,
+            )
         })
 }

@@ -1,6 +1,5 @@
 use axum::response::Response;
 use causeway_users::sso::Errand;
-use http::StatusCode;
 use http::header::SET_COOKIE;
 
 use crate::client::error::ApiError;
@@ -11,8 +10,7 @@ use crate::client::sso::Desk;
 /// each provider that knows the user is a link.
 pub(super) async fn show(desk: &Desk, session: &str) -> Result<Response, ApiError> {
     let Some((user_id, action)) = desk.users.to_be_confirmed(session).await? else {
-        let body = "<h1>This page is too old</h1><p>Begin again in your client.</p>";
-        return Ok(page::with_status(StatusCode::NOT_FOUND, "Confirm", body));
+        return Ok(super::too_old());
     };
     let ways = desk.users.ways_in(&user_id).await?;
     let mut cookies = Vec::new();

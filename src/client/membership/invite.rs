@@ -6,7 +6,7 @@ use causeway_rooms::Rooms;
 use causeway_rooms::actions::SetState;
 use ruma::api::client::membership::Invite3pid;
 use ruma::api::client::membership::invite_user::v3::{InvitationRecipient, Request, Response};
-use ruma::{OwnedUserId, RoomId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::value::to_raw_value;
 
 use crate::client::answer::Answer;
@@ -32,6 +32,19 @@ pub async fn invite(
         }
         _ => return Err(ApiError::unknown("Nobody can be invited like this")),
     };
+    one(&rooms, federation.as_ref(), session, room, target, reason).await?;
+    Ok(Answer(Response::new()))
+}
+
+/// Invites a user, of this server or another.
+async fn one(
+    rooms: &Rooms,
+    federation: Option<&Federation>,
+    session: Session,
+    room: OwnedRoomId,
+    target: OwnedUserId,
+    reason: Option<String>,
+) -> Result<(), ApiError> {
     if let Some(federation) = federation.filter(|_| !rooms.is_local(&target)) {
         let reason = reason.map(|reason| ("reason".to_owned(), reason.into()));
         let invite = RemoteInvite {
@@ -41,11 +54,33 @@ pub async fn invite(
             content: reason.into_iter().collect(),
         };
         federation.invite(invite).await?;
-        return Ok(Answer(Response::new()));
+        return Ok(());
     }
     let change = super::change(session, room, target, reason);
     rooms.invite(change).await?;
-    Ok(Answer(Response::new()))
+    Ok(())
+}
+
+/// Invites by addresses into a room, one after the other. The first that cannot be ends it.
+///
+/// # Errors
+/// Why it cannot.
+pub async fn invite_addresses(
+    rooms: &Rooms,
+    federation: Option<&Federation>,
+    identity: &IdentityServers,
+    session: &Session,
+    room: &RoomId,
+    invites: &[Invite3pid],
+) -> Result<(), ApiError> {
+    for invite in invites {
+        let found = by_address(rooms, identity, session, room, invite).await?;
+        if let Some(target) = found {
+            let (session, room) = (session.clone(), room.to_owned());
+            one(rooms, federation, session, room, target, None).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The user who has an address; where nobody has, an invite is left for who will.

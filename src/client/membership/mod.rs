@@ -18,7 +18,7 @@ use super::extract::Session;
 
 pub use ban::ban;
 pub use forget::forget;
-pub use invite::invite;
+pub use invite::{invite, invite_addresses};
 pub use join::join;
 pub use join_by_id::join_by_id;
 pub use kick::kick;

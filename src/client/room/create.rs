@@ -1,6 +1,7 @@
 use axum::extract::State;
 use causeway_federation::Federation;
 use causeway_federation::join::RemoteInvite;
+use causeway_identity::IdentityServers;
 use causeway_rooms::Rooms;
 use causeway_rooms::actions::{CreateRoom, InitialState, Preset};
 use ruma::api::client::room::Visibility;
@@ -13,17 +14,23 @@ use serde_json::{Map, Value};
 use crate::client::answer::Answer;
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
+use crate::client::membership::invite_addresses;
+
+/// Most addresses that are invited with the making of a room: an identity server is asked for each.
+const MAX_ADDRESSES: usize = 20;
 
 /// `POST /_matrix/client/v3/createRoom`.
 pub async fn create(
     State(rooms): State<Rooms>,
     State(federation): State<Option<Federation>>,
+    State(identity): State<IdentityServers>,
     session: Session,
     Ruma(request): Ruma<Request>,
 ) -> Result<Answer<Response>, ApiError> {
-    if !request.invite_3pid.is_empty() {
-        return Err(ApiError::no_third_party_invites());
+    if request.invite_3pid.len() > MAX_ADDRESSES {
+        return Err(ApiError::invalid_param("There are too many addresses"));
     }
+    let inviter = session.clone();
     let mut invite = request.invite;
     invite.sort();
     invite.dedup();
@@ -49,9 +56,11 @@ pub async fn create(
             creation_content: optional(request.creation_content.as_ref())?,
         })
         .await?;
-    if let Some(federation) = federation {
-        invite_all(&federation, &room_id, &creator, elsewhere, is_direct).await?;
+    if let Some(federation) = &federation {
+        invite_all(federation, &room_id, &creator, elsewhere, is_direct).await?;
     }
+    let (addresses, federation) = (&request.invite_3pid, federation.as_ref());
+    invite_addresses(&rooms, federation, &identity, &inviter, &room_id, addresses).await?;
     Ok(Answer(Response::new(room_id)))
 }
 

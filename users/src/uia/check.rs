@@ -34,6 +34,28 @@ pub enum UiaError {
     Store(#[from] StoreError),
 }
 
+/// What somebody gives on a page for a stage that their client does not know.
+#[derive(Clone, Copy, Debug)]
+pub enum OnPage<'a> {
+    /// They agree to the documents.
+    Agreed,
+    /// A token that allows to register.
+    Token(&'a str),
+    /// The answer to a riddle.
+    Riddle(&'a str),
+}
+
+/// What becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageVerdict {
+    /// The stage is passed.
+    Passed,
+    /// It is not, for this reason.
+    Failed(&'static str),
+    /// The session is unknown, or has expired.
+    NoSession,
+}
+
 /// What became of one stage.
 enum Checked {
     Passed(Value),
@@ -147,12 +169,7 @@ impl Users {
                 }
             }
             (Stage::RegistrationToken, AuthData::RegistrationToken(data)) => {
-                let now_ms = self.now_ms();
-                if registration::token_is_valid(self.store(), &data.token, now_ms).await? {
-                    Checked::Passed(json!({ "registration_token": data.token }))
-                } else {
-                    Checked::Failed("M_FORBIDDEN", "The registration token is not valid")
-                }
+                self.check_token(&data.token).await?
             }
             (Stage::Email, AuthData::EmailIdentity(data)) => {
                 let creds = &data.thirdparty_id_creds;
@@ -179,6 +196,43 @@ impl Users {
             Checked::Passed(json!({}))
         } else {
             Checked::Failed("M_CAPTCHA_INVALID", "The captcha was not solved")
+        })
+    }
+
+    /// Passes a stage of a session with what somebody gave on a page of this server.
+    ///
+    /// # Errors
+    /// The database's, and the captcha service's.
+    pub async fn pass_on_page(
+        &self,
+        session: &str,
+        given: OnPage<'_>,
+    ) -> Result<PageVerdict, UiaError> {
+        if store::find(self.store(), session, self.now_ms())
+            .await?
+            .is_none()
+        {
+            return Ok(PageVerdict::NoSession);
+        }
+        let (stage, checked) = match given {
+            OnPage::Agreed => (Stage::Terms, Checked::Passed(json!({}))),
+            OnPage::Token(token) => (Stage::RegistrationToken, self.check_token(token).await?),
+            OnPage::Riddle(answer) => (Stage::Captcha, self.check_captcha(answer).await?),
+        };
+        let proof = match checked {
+            Checked::Passed(proof) => proof,
+            Checked::Failed(_, why) => return Ok(PageVerdict::Failed(why)),
+        };
+        let passed = store::complete_stage(self.store(), session, stage.name(), &proof).await?;
+        Ok(passed.map_or(PageVerdict::NoSession, |_| PageVerdict::Passed))
+    }
+
+    async fn check_token(&self, token: &str) -> Result<Checked, UiaError> {
+        let is_valid = registration::token_is_valid(self.store(), token, self.now_ms()).await?;
+        Ok(if is_valid {
+            Checked::Passed(json!({ "registration_token": token }))
+        } else {
+            Checked::Failed("M_FORBIDDEN", "The registration token is not valid")
         })
     }
 

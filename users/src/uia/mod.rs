@@ -8,7 +8,7 @@
 mod check;
 mod flows;
 
-pub use check::UiaError;
+pub use check::{OnPage, PageVerdict, UiaError};
 pub use flows::{Challenge, Flows, Stage};
 
 use ruma::UserId;
