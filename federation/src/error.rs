@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use causeway_events::KeyError;
+use causeway_events::{FormatError, KeyError};
 use causeway_media::{MediaError, Unfit};
 use causeway_rooms::actions::{AliasError, MembershipError};
 use causeway_rooms::read::ReadError;
@@ -289,6 +289,8 @@ impl From<LoadError> for ApiError {
 impl From<BadEvent> for ApiError {
     fn from(error: BadEvent) -> Self {
         match error {
+            // Nobody has proved it.
+            BadEvent::Format(error @ FormatError::NoProof(_)) => Self::forbidden(error.to_string()),
             BadEvent::Format(error) => Self::bad_json(error.to_string()),
             BadEvent::Signature { error, .. } => Self::forbidden(error.to_string()),
             BadEvent::Unchecked => Self::internal(error),

@@ -94,6 +94,7 @@ fn deprecated(routes: Routes<AppState>) -> Routes<AppState> {
         .into_iter()
         .fold(routes, |routes, prefix| {
             let send = format!("{prefix}/rooms/{{room_id}}/send/{{event_type}}");
+            let redact = format!("{prefix}/rooms/{{room_id}}/redact/{{event_id}}");
             let events = format!("{prefix}/events");
             let event = format!("{prefix}/events/{{event_id}}");
             let initial_sync = format!("{prefix}/initialSync");
@@ -111,6 +112,12 @@ fn deprecated(routes: Routes<AppState>) -> Routes<AppState> {
                     &send,
                     GUESTS.taking_part().limited(Action::Send),
                     legacy::send,
+                )
+                .at(
+                    MethodFilter::POST,
+                    &redact,
+                    USERS.limited(Action::Send),
+                    legacy::redact,
                 )
         })
 }

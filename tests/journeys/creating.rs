@@ -1,6 +1,6 @@
 //! Creating rooms: every version, every preset, every option.
 
-use causeway_testkit::{ROOM_VERSIONS, TestServer, v3};
+use causeway_testkit::{ROOM_VERSIONS, TestClient, TestServer, v3};
 use serde_json::json;
 
 #[tokio::test]
@@ -191,4 +191,28 @@ async fn a_room_is_made_whole_or_not_at_all() {
         assert!((400..500).contains(&reply.status), "{}", reply.json());
     }
     assert_eq!(alice.get(v3(&["joined_rooms"])).await, before);
+}
+
+#[tokio::test]
+async fn older_clients_redact_without_a_transaction() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let bob = server.user("bob").await;
+    let room = alice.create_public_room().await;
+    bob.join(&room).await;
+    for base in ["/_matrix/client/v3", "/_matrix/client/r0"] {
+        let event = alice.say(&room, "Hello").await;
+        let redact = |who: &TestClient, event: &str| {
+            let path = causeway_testkit::path(base, &["rooms", &room, "redact", event]);
+            who.post(path, json!({"reason": "a mistake"})).unspecified()
+        };
+        redact(&bob, &event).fails(403, "M_FORBIDDEN").await;
+        redact(&alice, "$nothing").fails(404, "M_NOT_FOUND").await;
+        let redaction = redact(&alice, &event).await["event_id"].clone();
+        let redacted = alice.event(&room, &event).await;
+        assert_eq!(redacted["content"], json!({}));
+        let because = &redacted["unsigned"]["redacted_because"];
+        assert_eq!(because["event_id"], redaction);
+        assert_eq!(because["content"]["reason"], "a mistake");
+    }
 }

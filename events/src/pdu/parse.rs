@@ -45,6 +45,9 @@ pub enum FormatError {
     /// `prev_events` or `auth_events` is too long.
     #[error("`{0}` has too many entries")]
     TooMany(&'static str),
+    /// What proves the event is missing: `hashes` or `signatures`.
+    #[error("`{0}` is missing or no object")]
+    NoProof(&'static str),
     /// Anything else that the event format of the version forbids.
     #[error("{0}")]
     Other(String),
@@ -287,12 +290,16 @@ fn check_format(version: RoomVersion, object: &CanonicalJsonObject) -> Result<()
             return Err(FormatError::TooMany(field));
         }
     }
-    for field in ["content", "hashes", "signatures"] {
-        if !object.get(field).is_some_and(CanonicalJsonValue::is_object) {
-            return Err(FormatError::Other(format!(
-                "`{field}` is missing or no object"
-            )));
-        }
+    let is_object = |field| object.get(field).is_some_and(CanonicalJsonValue::is_object);
+    if !is_object("content") {
+        let why = "`content` is missing or no object".to_owned();
+        return Err(FormatError::Other(why));
+    }
+    if let Some(field) = ["hashes", "signatures"]
+        .into_iter()
+        .find(|it| !is_object(*it))
+    {
+        return Err(FormatError::NoProof(field));
     }
     if object.get("state_key").is_some_and(|key| !key.is_string()) {
         return Err(FormatError::Other("`state_key` is no string".to_owned()));

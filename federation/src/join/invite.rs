@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::JoinError;
 use crate::Federation;
+use crate::keys::BadEvent;
 use crate::links::segment;
 
 /// Longest time for the other server's signature.
@@ -125,6 +126,7 @@ impl Federation {
         let checked = self.ring().check_events(given).await?;
         match checked.into_iter().next() {
             Some(Ok(given)) if given.event_id() == event.event_id() => Ok(given),
+            Some(Err(BadEvent::Format(error))) => Err(JoinError::NoEvent(error.to_string())),
             _ => Err(JoinError::Wrong("another event than was sent".to_owned())),
         }
     }

@@ -55,6 +55,8 @@ pub struct Refusal {
     pub errcode: String,
     /// What it says to people, cut to some hundred bytes. Written by a stranger.
     pub message: String,
+    /// The version of the room, where that is the matter (`M_INCOMPATIBLE_ROOM_VERSION`).
+    pub room_version: Option<String>,
     /// After how long it wants to be asked again.
     pub retry_after: Option<Duration>,
 }
@@ -143,6 +145,8 @@ struct StandardError {
     errcode: String,
     #[serde(default)]
     error: String,
+    #[serde(default)]
+    room_version: Option<String>,
     retry_after_ms: Option<u64>,
 }
 
@@ -159,6 +163,7 @@ impl Refusal {
             status,
             errcode: cut(said.errcode),
             message: cut(said.error),
+            room_version: said.room_version.map(cut),
             retry_after: retry_after.map(|it| it.min(MAX_RETRY_AFTER)),
         }
     }

@@ -57,6 +57,8 @@ impl Addresses {
                     }
                     self.rooms.remove(&event.room);
                 }
+                // It gave us the event, and may not know the room until it has our answer.
+                servers.retain(|server| event.from.as_ref() != Some(server));
                 Ok(servers)
             }
             Item::Receipt(receipt) => Ok(self.of_room(receipt.room).await?.to_vec()),

@@ -11,6 +11,7 @@ fn event() -> Item {
         room: RoomNid(1),
         json: "{}".to_owned(),
         let_go: None,
+        from: None,
     }))
 }
 

@@ -12,6 +12,7 @@ fn events(count: usize, bytes: usize) -> VecDeque<(Position, Item)> {
         room: RoomNid(1),
         json: "x".repeat(bytes),
         let_go: None,
+        from: None,
     });
     (1..=count)
         .map(|at| (Position(at as i64), Item::Event(event.clone())))

@@ -57,6 +57,36 @@ struct One {
     pdus: Vec<Box<RawValue>>,
 }
 
+fn is_missing(outcomes: &[(OwnedEventId, Outcome)], id: &EventId) -> bool {
+    let is_it = |(of, outcome): &(OwnedEventId, Outcome)| {
+        **of == *id && matches!(outcome, Outcome::Missing(_))
+    };
+    outcomes.iter().any(is_it)
+}
+
+/// Events that the first `stepped` follow on, and that are neither here nor among all: a few.
+fn outermost(
+    open: &[Pdu],
+    stepped: usize,
+    outcomes: &[(OwnedEventId, Outcome)],
+) -> Vec<OwnedEventId> {
+    let mut found: Vec<OwnedEventId> = Vec::new();
+    for pdu in open.iter().take(stepped) {
+        let of_it = outcomes.iter().find(|(id, _)| **id == *pdu.event_id());
+        let Some((_, Outcome::Missing(missing))) = of_it else {
+            continue;
+        };
+        let before = missing.iter().filter(|id| pdu.prev_events().contains(id));
+        for id in before {
+            let is_given = open.iter().any(|pdu| *pdu.event_id() == **id);
+            if !is_given && !found.contains(id) && found.len() < MAX_WITH_STATE {
+                found.push(id.clone());
+            }
+        }
+    }
+    found
+}
+
 impl Federation {
     /// Fetches what events lack from the server that sent them, and takes them in. What cannot be
     /// had stays [`Outcome::Missing`].
@@ -99,19 +129,68 @@ impl Federation {
             }
         }
         let mut outcomes: Outcomes = done.into_iter().collect();
-        for (number, pdu) in lacking.into_iter().enumerate() {
-            let id = pdu.owned_event_id().clone();
-            let nothing = Outcome::Missing(pdu.prev_events().to_vec());
-            let outcome = match number < MAX_WITH_STATE {
-                true => self
-                    .take_with_state(origin, room, pdu)
-                    .await
-                    .unwrap_or(nothing),
-                false => nothing,
-            };
-            outcomes.push((id, outcome));
+        if !lacking.is_empty() {
+            let stepped = behind.len();
+            let open: Vec<Pdu> = behind.into_iter().chain(lacking.iter().cloned()).collect();
+            let bridged = self.bridge(origin, room, &open, stepped).await;
+            let asked = |id: &EventId| lacking.iter().any(|pdu| pdu.event_id() == id);
+            outcomes.extend(bridged.into_iter().filter(|(id, _)| asked(id)));
         }
         outcomes
+    }
+
+    /// Takes events in behind a gap that was not closed by stepping back: the state on its far side
+    /// is asked for. Best is that before an event which they follow on and which is not here, for it
+    /// is then an event as any other, and states are resolved; else that before themselves. The
+    /// first `stepped` of the events came by stepping back; a server that shows no history at all is
+    /// not asked for events that it did not send.
+    async fn bridge(
+        &self,
+        origin: &ServerName,
+        room: &RoomId,
+        open: &[Pdu],
+        stepped: usize,
+    ) -> Outcomes {
+        let mut outcomes = self.judged(room, open).await;
+        let mut asked = 0;
+        for id in outermost(open, stepped, &outcomes) {
+            let Some(version) = open.first().map(Pdu::version) else {
+                break;
+            };
+            let fetched = self.fetch(origin, version, vec![id]).await.pop();
+            let Some(event) = fetched.filter(|event| event.room_id() == room) else {
+                continue;
+            };
+            self.take_with_state(origin, room, event).await;
+            asked += 1;
+        }
+        if asked > 0 {
+            outcomes = self.judged(room, open).await;
+        }
+        for pdu in open.iter().take(MAX_WITH_STATE) {
+            if !is_missing(&outcomes, pdu.event_id()) {
+                continue;
+            }
+            let taken = self.take_with_state(origin, room, pdu.clone()).await;
+            if taken.is_some() {
+                outcomes = self.judged(room, open).await;
+            }
+        }
+        outcomes
+    }
+
+    /// What becomes of events when they are all offered. Those that were taken before stay so.
+    async fn judged(&self, room: &RoomId, open: &[Pdu]) -> Outcomes {
+        match self.rooms().receive(room, open.to_vec()).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                tracing::warn!(%room, %error, "events behind a gap are not taken in");
+                let missing = |pdu: &Pdu| Outcome::Missing(pdu.prev_events().to_vec());
+                let each = open.iter();
+                each.map(|pdu| (pdu.owned_event_id().clone(), missing(pdu)))
+                    .collect()
+            }
+        }
     }
 
     /// The events that these follow on, as the other server tells, proved.

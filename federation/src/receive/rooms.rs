@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use causeway_events::{Pdu, RoomVersion};
 use causeway_rooms::receive::Outcome;
-use ruma::{OwnedRoomId, RoomId, ServerName};
+use ruma::{EventId, OwnedRoomId, RoomId, ServerName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -106,22 +106,32 @@ impl Federation {
             if matches!(outcome, Outcome::Missing(_)) {
                 lacking.extend(good.iter().find(|pdu| *pdu.event_id() == *id).cloned());
             } else {
-                verdicts.insert(id.into(), verdict(outcome));
+                let verdict = verdict(&id, outcome);
+                verdicts.insert(id.into(), verdict);
             }
         }
         if !lacking.is_empty() {
             for (id, outcome) in self.fill_gap(origin, room, lacking).await {
-                verdicts.insert(id.into(), verdict(outcome));
+                let verdict = verdict(&id, outcome);
+                verdicts.insert(id.into(), verdict);
             }
         }
     }
 }
 
-/// An event that is soft-failed is taken, as far as its server is concerned.
-fn verdict(outcome: Outcome) -> Verdict {
+/// An event that was judged is dealt with, as far as its server is concerned, even if it was rejected
+/// or soft failed: sending it again changes nothing ("PDU Processing Result").
+fn verdict(id: &EventId, outcome: Outcome) -> Verdict {
     match outcome {
-        Outcome::Accepted | Outcome::Known | Outcome::SoftFailed(_) => Verdict::default(),
-        Outcome::Rejected(why) => Verdict::refused(why),
+        Outcome::Accepted | Outcome::Known => Verdict::default(),
+        Outcome::Rejected(why) => {
+            tracing::debug!(%id, why, "an event is rejected");
+            Verdict::default()
+        }
+        Outcome::SoftFailed(why) => {
+            tracing::debug!(%id, why, "an event is soft failed");
+            Verdict::default()
+        }
         Outcome::Missing(ids) => Verdict::refused(format!(
             "{} events that it follows on cannot be had",
             ids.len()

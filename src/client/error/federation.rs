@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use causeway_federation::ask::AskError;
 use causeway_federation::join::JoinError;
+use causeway_federation::links::Refusal;
 use causeway_federation::remote_media::FetchError;
 use causeway_rooms::receive::ReceiveError;
 use http::StatusCode;
 
-use super::ApiError;
+use serde_json::Map;
+
+use super::{ApiError, StandardError};
 
 impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
@@ -60,8 +63,8 @@ impl From<JoinError> for ApiError {
                     }
                     StatusCode::FORBIDDEN => Self::forbidden(message),
                     StatusCode::NOT_FOUND => Self::not_found(message),
-                    _ if refusal.errcode == "M_INCOMPATIBLE_ROOM_VERSION" => {
-                        Self::new(StatusCode::BAD_REQUEST, refusal.errcode, message)
+                    StatusCode::BAD_REQUEST if is_about_the_room(&refusal.errcode) => {
+                        refused(refusal)
                     }
                     _ => bad_gateway(),
                 }
@@ -79,4 +82,35 @@ impl From<JoinError> for ApiError {
             JoinError::Store(error) => error.into(),
         }
     }
+}
+
+/// Codes by which a client learns of its own standing with this server. Other servers do not get to
+/// say them: `M_UNKNOWN_TOKEN` would log the user out.
+const OF_THE_SESSION: [&str; 8] = [
+    "M_UNKNOWN_TOKEN",
+    "M_MISSING_TOKEN",
+    "M_UNAUTHORIZED",
+    "M_USER_DEACTIVATED",
+    "M_USER_LOCKED",
+    "M_USER_SUSPENDED",
+    "M_CONSENT_NOT_GIVEN",
+    "M_UNRECOGNIZED",
+];
+
+fn is_about_the_room(errcode: &str) -> bool {
+    errcode.starts_with("M_") && !OF_THE_SESSION.contains(&errcode)
+}
+
+/// What another server answered with, with its fields.
+fn refused(refusal: Refusal) -> ApiError {
+    let mut extra = Map::new();
+    if let Some(version) = refusal.room_version {
+        extra.insert("room_version".to_owned(), version.into());
+    }
+    ApiError::Standard(Box::new(StandardError {
+        status: StatusCode::BAD_REQUEST,
+        errcode: refusal.errcode.into(),
+        message: refusal.message.into(),
+        extra,
+    }))
 }

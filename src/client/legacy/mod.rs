@@ -5,11 +5,13 @@ mod event;
 mod events;
 mod initial_sync;
 mod peek;
+mod redact;
 mod send;
 
 pub use event::event;
 pub use events::events;
 pub use initial_sync::initial_sync;
+pub use redact::redact;
 pub use send::send;
 
 use std::collections::HashMap;

@@ -1,10 +1,11 @@
 use axum::extract::State;
 use causeway_federation::Federation;
-use causeway_rooms::Rooms;
 use causeway_rooms::actions::{Join, MembershipError, SignedInvite};
+use causeway_rooms::{LoadError, Rooms};
+use causeway_store::log::Membership;
 use causeway_users::Users;
 use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
-use ruma::{OwnedRoomId, OwnedServerName, RoomId};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, UserId};
 use serde_json::{Map, Value};
 
 use super::elsewhere;
@@ -46,7 +47,8 @@ pub(super) async fn enter(
         redeem((&rooms, federation.as_ref()), &room, &session, signed).await?;
     }
     if let Some(federation) = others {
-        if session.is_guest {
+        // Whether a room that is not here lets guests in cannot be seen; an invite says it.
+        if session.is_guest && !is_invited(&rooms, &room, &session.user_id).await? {
             return Err(ApiError::guest_forbidden());
         }
         let user = &session.user_id;
@@ -86,4 +88,15 @@ async fn redeem(
         }
         _ => Ok(rooms.redeem_invite(room, &session.user_id, signed).await?),
     }
+}
+
+/// Whether a user of this server is invited to a room that may be here or not.
+async fn is_invited(rooms: &Rooms, room: &RoomId, user: &UserId) -> Result<bool, ApiError> {
+    let head = match rooms.head_with(room, &[user.to_owned()]).await {
+        Ok(head) => head,
+        Err(LoadError::NoSuchRoom) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let member = head.remembered_member(user).flatten();
+    Ok(member.is_some_and(|member| member.membership() == Some(Membership::Invite)))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedServerName, OwnedUserId, UserId};
 
 use crate::ids::{Position, RoomNid};
 use crate::log::{Entry, EventRecord, LogEntry, RELAYED, Receipt, ToDevice};
@@ -40,6 +40,8 @@ pub struct OutEvent {
     pub json: String,
     /// Of a membership that ends: whose, as their server may not be in the room (any more).
     pub let_go: Option<OwnedUserId>,
+    /// Of another server's event that came in through this one: that server, which has it.
+    pub from: Option<OwnedServerName>,
 }
 
 /// A message for a device of another server.
@@ -65,8 +67,15 @@ impl OutEvent {
             room: record.room,
             json: pdu.json().to_owned(),
             let_go: let_go(pdu.event_type(), pdu.state_key(), pdu.content_json()),
+            from: from(pdu.sender().as_str(), ours),
         })
     }
+}
+
+/// The server that an event of `sender` came from, if it is not ours.
+fn from(sender: &str, ours: &str) -> Option<OwnedServerName> {
+    let sender = <&UserId>::try_from(sender).ok()?;
+    (sender.server_name() != ours).then(|| sender.server_name().to_owned())
 }
 
 /// Whose membership an event ends.
@@ -183,7 +192,8 @@ async fn load_events(
     )
     .await?;
     let events = rows.into_iter().map(|row| {
-        let event = stored(RoomNid(row.room_nid), row.json, &row.r#type, row.state_key);
+        let room = RoomNid(row.room_nid);
+        let event = stored(room, row.json, &row.r#type, row.state_key, ours);
         (Position(row.position), Item::Event(Arc::new(event)))
     });
     Ok(events.collect())
@@ -195,17 +205,25 @@ pub(super) fn stored(
     json: String,
     event_type: &str,
     state_key: Option<String>,
+    ours: &str,
 ) -> OutEvent {
     #[derive(serde::Deserialize)]
     struct Event<'a> {
         #[serde(borrow)]
         content: &'a serde_json::value::RawValue,
+        sender: String,
     }
-    let content = serde_json::from_str::<Event<'_>>(&json);
-    let let_go = content
-        .ok()
+    let event = serde_json::from_str::<Event<'_>>(&json).ok();
+    let let_go = event
+        .as_ref()
         .and_then(|event| let_go(event_type, state_key.as_deref(), event.content.get()));
-    OutEvent { room, json, let_go }
+    let from = event.and_then(|event| from(&event.sender, ours));
+    OutEvent {
+        room,
+        json,
+        let_go,
+        from,
+    }
 }
 
 async fn load_receipts(

@@ -76,12 +76,20 @@ pub async fn load_missed(
         end = *last;
     }
     items.extend(lists);
-    items.retain(|(position, _)| *position <= end);
+    items.retain(|(position, item)| *position <= end && !is_of(item, server));
     items.sort_by_key(|(position, _)| *position);
     Ok(Missed {
         items,
         position: end,
     })
+}
+
+/// Whether an item came from the server itself.
+fn is_of(item: &Item, server: &str) -> bool {
+    match item {
+        Item::Event(event) => event.from.as_ref().is_some_and(|from| from == server),
+        _ => false,
+    }
 }
 
 async fn load_events(
@@ -122,7 +130,8 @@ ORDER BY e.anchor LIMIT $5
     )
     .await?;
     let events = rows.into_iter().map(|row| {
-        let event = stored(RoomNid(row.room_nid), row.json, &row.r#type, row.state_key);
+        let room = RoomNid(row.room_nid);
+        let event = stored(room, row.json, &row.r#type, row.state_key, ours);
         (Position(row.anchor), Item::Event(Arc::new(event)))
     });
     Ok(events.collect())
@@ -162,7 +171,7 @@ ORDER BY m.position LIMIT $5
     .await?;
     let events = rows.into_iter().map(|row| {
         let room = RoomNid(row.room_nid);
-        let event = stored(room, row.json, &row.r#type, Some(row.user_id));
+        let event = stored(room, row.json, &row.r#type, Some(row.user_id), ours);
         (Position(row.anchor), Item::Event(Arc::new(event)))
     });
     Ok(events.collect())

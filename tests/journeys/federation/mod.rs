@@ -13,6 +13,7 @@ mod requests;
 mod rooms;
 mod strangers;
 mod transactions;
+mod verdicts;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -311,3 +311,27 @@ async fn rooms_that_are_open_to_members_of_others_let_them_in() {
         carol.say(&room, "in").await;
     }
 }
+
+#[tokio::test]
+async fn a_guest_comes_into_a_room_of_others_by_invite_alone() {
+    let (here, there) = two().await;
+    let alice = here.user("alice").await;
+    let register = there.client().post(v3(&["register"]), json!({}));
+    let guest = there
+        .client()
+        .with_session(&register.query("kind", "guest").await);
+    let body = json!({"preset": "private_chat", "initial_state": [{
+        "type": "m.room.guest_access", "state_key": "", "content": {"guest_access": "can_join"},
+    }]});
+    let room = alice.create_room(body).await;
+    let join = || {
+        guest.post(
+            format!("{}?via={}", v3(&["join", &room]), here.name()),
+            json!({}),
+        )
+    };
+    join().fails(403, "M_GUEST_ACCESS_FORBIDDEN").await;
+    alice.invite(&room, guest.id()).await;
+    join().await;
+    becomes(&alice, &room, guest.id(), "join").await;
+}

@@ -14,9 +14,9 @@ pub(super) const VERSION: &str = "11";
 /// Eve of the hand-made server in a room of ours.
 pub(super) struct Eve {
     pub(super) room: String,
-    user: String,
+    pub(super) user: String,
     /// What her events are allowed by.
-    auth: Vec<String>,
+    pub(super) auth: Vec<String>,
     /// The last event that she knows.
     last: String,
     depth: u64,
@@ -60,7 +60,7 @@ impl Eve {
     }
 
     /// A message that follows on the last one.
-    fn says(&mut self, pair: &Pair, text: &str) -> (String, Value) {
+    pub(super) fn says(&mut self, pair: &Pair, text: &str) -> (String, Value) {
         self.depth += 1;
         let event = json!({
             "type": "m.room.message", "room_id": self.room, "sender": self.user,
@@ -74,7 +74,7 @@ impl Eve {
     }
 }
 
-async fn send(pair: &Pair, txn: &str, pdus: &[Value], edus: &[Value]) -> Value {
+pub(super) async fn send(pair: &Pair, txn: &str, pdus: &[Value], edus: &[Value]) -> Value {
     let reply = reply(pair, txn, pdus, edus).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()["pdus"].clone()
@@ -196,10 +196,10 @@ async fn transactions_are_bounded() {
     let pair = Pair::start().await;
     let many = vec![json!({}); 51];
     let reply_ = reply(&pair, "b1", &many, &[]).await;
-    assert_eq!(reply_.error(), (413, "M_TOO_LARGE".to_owned()));
+    assert_eq!(reply_.error(), (400, "M_BAD_JSON".to_owned()));
     let many = vec![json!({"edu_type": "m.x", "content": {}}); 101];
     let reply_ = reply(&pair, "b2", &[], &many).await;
-    assert_eq!(reply_.error(), (413, "M_TOO_LARGE".to_owned()));
+    assert_eq!(reply_.error(), (400, "M_BAD_JSON".to_owned()));
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ pub(crate) async fn invite(
     if *event.event_id() != *event_id {
         return Err(ApiError::invalid_param("The event has another id"));
     }
+    let_in(&rooms, &room, &request.origin).await?;
     check(&event, &room, &request.origin, &users).await?;
     check_room(&rooms, &room, &request.origin).await?;
     let invited = event.state_key().unwrap_or_default();
@@ -81,6 +82,17 @@ pub(crate) async fn invite(
     match rooms.receive_outside(outside).await {
         // Who is in the room gets the signed event like all others, from who invited.
         Ok(_) | Err(ReceiveError::AlreadyIn) => Ok(Json(Invited { event: answer })),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A server that a room which is here does not let in cannot invite into it either.
+async fn let_in(rooms: &Rooms, room: &RoomId, origin: &Origin) -> Result<(), ApiError> {
+    match rooms.head(room).await {
+        Ok(head) if !head.allows_server(origin.name()) => {
+            Err(ApiError::forbidden("Your server is not let into the room"))
+        }
+        Ok(_) | Err(LoadError::NoSuchRoom) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -5,7 +5,7 @@ use causeway_events::client::stripped;
 use causeway_rooms::Rooms;
 use causeway_rooms::serve::{Admitted, Asked};
 use causeway_store::log::Membership;
-use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName};
+use ruma::{OwnedRoomId, OwnedServerName};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -17,8 +17,9 @@ use crate::keys::{BadEvent, KeyRing};
 use crate::origin::Signed;
 use crate::parameters::{InPath, Pairs};
 
-/// The room and the event, as the path names them.
-pub(super) type Which = InPath<(OwnedRoomId, OwnedEventId)>;
+/// The room and the event, as the path names them: what is wrong with the event itself is of more
+/// use to its server than what is wrong with its id.
+pub(super) type Which = InPath<(OwnedRoomId, String)>;
 
 /// What somebody who joins gets to know of the room.
 #[derive(Serialize)]
@@ -113,7 +114,7 @@ async fn admit(
     let event = Pdu::from_stranger(version, request.body.get()).map_err(BadEvent::from)?;
     let event = rooms.sign_if_authoriser(&event)?;
     let event = ring.check_event(version, text(&event)?).await?;
-    if *event.event_id() != *event_id {
+    if event.event_id().as_str() != event_id {
         return Err(ApiError::invalid_param("The event has another id"));
     }
     let asked = Asked {

@@ -36,16 +36,21 @@ pub(crate) struct Found {
 pub(crate) async fn missing(
     State(rooms): State<Rooms>,
     InPath(room): InPath<OwnedRoomId>,
-    request: Signed<Question>,
+    request: Signed<Box<RawValue>>,
 ) -> Result<Json<Found>, ApiError> {
+    let name = request.origin.name();
+    // First who asks, then what.
+    if !rooms.head(&room).await?.allows_server(name) {
+        return Err(ApiError::forbidden("Your server is not let into the room"));
+    }
     let Question {
         earliest_events,
         latest_events,
         limit,
         min_depth,
-    } = request.body;
+    } = serde_json::from_str(request.body.get())
+        .map_err(|error| ApiError::bad_json(error.to_string()))?;
     let bounds = (limit, min_depth);
-    let name = request.origin.name();
     let found = rooms.serve_missing(&room, &earliest_events, &latest_events, bounds, name);
     Ok(Json(Found {
         events: texts(&found.await?)?,

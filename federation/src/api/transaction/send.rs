@@ -27,9 +27,8 @@ pub(crate) async fn send(
         return Err(ApiError::invalid_param("The transaction's id is too long"));
     }
     if transaction.pdus.len() > MAX_PDUS || transaction.edus.len() > MAX_EDUS {
-        return Err(ApiError::too_large(format!(
-            "A transaction has at most {MAX_PDUS} PDUs and {MAX_EDUS} EDUs"
-        )));
+        let why = format!("A transaction has at most {MAX_PDUS} PDUs and {MAX_EDUS} EDUs");
+        return Err(ApiError::bad_json(why));
     }
     let name = request.origin.name();
     let taken = federation.take_transaction(name, &txn_id, transaction);
