@@ -58,6 +58,12 @@ impl Specification {
         })
     }
 
+    /// All operations, in the order of the description.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
     /// The operations that a request may mean. Several share one path where the specification
     /// describes forms of a request separately (an invite by user id and by e-mail address).
     #[must_use]

@@ -1,5 +1,5 @@
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use causeway_rooms::read::Reader;
 use ruma::api::client::context::get_context::v3::Request;
 use serde::Serialize;
@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
+use crate::client::parameters::InQuery;
 use crate::client::room_json::{FilterParameter, asker, limit, raw_event, raw_events};
 
 /// The answer.
@@ -24,7 +25,7 @@ pub struct Context {
 pub async fn context(
     State(reader): State<Reader>,
     session: Session,
-    Query(filter): Query<FilterParameter>,
+    InQuery(filter): InQuery<FilterParameter>,
     Ruma(request): Ruma<Request>,
 ) -> Result<Json<Context>, ApiError> {
     let filter = filter.read()?;

@@ -1,5 +1,5 @@
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use causeway_federation::Federation;
 use causeway_rooms::read::{Chunk, MessagesQuery, Reader};
 use causeway_store::timeline::{Direction, RoomToken};
@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::client::error::ApiError;
 use crate::client::extract::{Ruma, Session};
+use crate::client::parameters::InQuery;
 use crate::client::room_json::{FilterParameter, asker, direction, limit, raw_events};
 
 /// Times that history is fetched from other servers for one page.
@@ -30,7 +31,7 @@ pub struct Messages {
 pub async fn list(
     (State(reader), State(federation)): (State<Reader>, State<Option<Federation>>),
     session: Session,
-    Query(filter): Query<FilterParameter>,
+    InQuery(filter): InQuery<FilterParameter>,
     Ruma(request): Ruma<Request>,
 ) -> Result<Json<Messages>, ApiError> {
     let query = MessagesQuery {

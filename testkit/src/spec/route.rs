@@ -31,8 +31,21 @@ impl Operation {
     }
 
     /// The specification's name of the operation.
-    pub(super) fn id(&self) -> &str {
+    #[must_use]
+    pub fn id(&self) -> &str {
         self.schema["operationId"].as_str().unwrap_or_default()
+    }
+
+    /// Its method, in capitals.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Its path, with the parameters' names in braces.
+    #[must_use]
+    pub fn template(&self) -> &str {
+        &self.template
     }
 
     /// The chapter of the specification that it belongs to.
@@ -95,7 +108,9 @@ impl Operation {
             .filter_map(|p| p["name"].as_str())
     }
 
-    pub(super) fn body_schema(&self) -> Option<&Value> {
+    /// The schema of its body, where it is JSON.
+    #[must_use]
+    pub fn body_schema(&self) -> Option<&Value> {
         self.schema
             .pointer("/requestBody/content/application~1json/schema")
     }
@@ -112,7 +127,8 @@ impl Operation {
         self.schema["responses"].get(status.to_string())
     }
 
-    fn parameters(&self) -> impl Iterator<Item = &Value> {
+    /// The parameters of its path, query and headers, as OpenAPI describes them.
+    pub fn parameters(&self) -> impl Iterator<Item = &Value> {
         self.schema["parameters"].as_array().into_iter().flatten()
     }
 }
