@@ -22,6 +22,7 @@ mod key;
 pub mod limits;
 mod membership;
 mod pdu;
+pub mod policy;
 pub mod power;
 pub mod redact;
 mod reference;

@@ -183,7 +183,7 @@ impl From<WriteError> for ApiError {
         let message = error.to_string();
         match error {
             WriteError::NoSuchRoom | WriteError::NoSuchEvent => Self::not_found(message),
-            WriteError::Forbidden(_) => Self::forbidden(message),
+            WriteError::Forbidden(_) | WriteError::Policy(_) => Self::forbidden(message),
             WriteError::Build(_) => Self::bad_json(message),
             WriteError::Store(error) => error.into(),
             error @ (WriteError::Busy | WriteError::Append(_)) => Self::internal(error),

@@ -19,6 +19,7 @@ use crate::keys::KeyRing;
 use crate::links::{LinkSettings, Links, NameError, Ports, SystemNames, TrustError};
 use crate::outbox::{Outbox, Reader};
 use crate::patience::Patience;
+use crate::policy::Policies;
 use crate::receive::Counter;
 use crate::remote_media::Fetcher;
 
@@ -112,6 +113,8 @@ impl Federation {
             names: Arc::new(SystemNames::new()?),
             clock: clock.clone(),
         })?;
+        let policies = Policies::new(links.clone(), clock.clone());
+        rooms.ask_policy_by(Arc::new(policies));
         let now = clock.clone();
         let ring = KeyRing::open(store, now, links.clone(), key, settings.notaries).await?;
         Ok(Self {

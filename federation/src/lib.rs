@@ -22,6 +22,7 @@ mod origin;
 pub mod outbox;
 mod parameters;
 mod patience;
+mod policy;
 mod receive;
 pub mod remote_media;
 pub mod router;

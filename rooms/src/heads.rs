@@ -34,6 +34,9 @@ pub(crate) struct Warm {
     loading: tokio::sync::Mutex<()>,
     /// Held by whoever takes in events of other servers: they would only get in each other's way.
     pub(crate) receiving: tokio::sync::Mutex<()>,
+    /// Held by senders of this server in a room with a policy server, which is asked about the event as
+    /// it will be: nobody is to move the head meanwhile.
+    pub(crate) signing: tokio::sync::Mutex<()>,
     /// Senders of this server pass through it, all at once, until whoever takes in events of other
     /// servers finds the head moved again and again, and closes it for one attempt. It is taken
     /// before a place in the log's queue, so nobody waits for a place behind a closed gate.

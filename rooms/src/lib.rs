@@ -13,6 +13,7 @@ pub mod actions;
 pub mod delayed;
 mod head;
 mod heads;
+pub mod policy;
 pub mod read;
 pub mod receipts;
 pub mod receive;

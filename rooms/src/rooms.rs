@@ -1,6 +1,6 @@
 //! The handle that the rest of the program holds.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use causeway_events::{RoomVersion, ServerKey};
 use causeway_store::state::StateKeys;
@@ -10,6 +10,7 @@ use ruma::{OwnedServerName, OwnedUserId, RoomId, ServerName, UserId};
 
 use crate::head::{Head, StateEntry};
 use crate::heads::Heads;
+use crate::policy::AskPolicy;
 use crate::receive::Coverages;
 use crate::write::LoadError;
 
@@ -39,6 +40,8 @@ pub(crate) struct Parts {
     pub(crate) keys: StateKeys,
     pub(crate) heads: Heads,
     pub(crate) coverages: Coverages,
+    /// Who speaks with policy servers.
+    pub(crate) policy: OnceLock<Arc<dyn AskPolicy>>,
     /// When the newest room was made, in milliseconds since 1970.
     pub(crate) last_creation_ms: Mutex<u64>,
 }
@@ -65,6 +68,7 @@ impl Rooms {
             keys,
             heads,
             coverages: Coverages::new(),
+            policy: OnceLock::new(),
             last_creation_ms: Mutex::new(0),
         }))
     }

@@ -346,6 +346,43 @@ async fn filters_are_kept() {
 }
 
 #[tokio::test]
+async fn relations_narrow_what_is_found() {
+    let server = TestServer::start().await;
+    let alice = server.user("alice").await;
+    let room = alice.create_public_room().await;
+    let root = alice.say(&room, "apple root").await;
+    alice.say(&room, "apple alone").await;
+    let relation = json!({"rel_type": "m.thread", "event_id": root});
+    let reply = json!({"msgtype": "m.text", "body": "apple reply", "m.relates_to": relation});
+    alice.send_event(&room, "m.room.message", reply).await;
+    indexed(&server).await;
+    for (filter, expected) in [
+        (json!({}), vec!["apple reply", "apple alone", "apple root"]),
+        (
+            json!({"org.matrix.msc3874.rel_types": ["m.thread"]}),
+            vec!["apple reply"],
+        ),
+        (
+            json!({"org.matrix.msc3874.not_rel_types": ["m.thread"]}),
+            vec!["apple alone", "apple root"],
+        ),
+        (
+            json!({"related_by_rel_types": ["m.thread"]}),
+            vec!["apple root"],
+        ),
+        (
+            json!({"related_by_senders": [alice.id()]}),
+            vec!["apple root"],
+        ),
+        (json!({"related_by_senders": ["@x:y.z"]}), vec![]),
+    ] {
+        let criteria = json!({"search_term": "apple", "order_by": "recent", "filter": filter});
+        let found = found(&alice, criteria).await;
+        assert_eq!(texts_of(&found), expected, "{filter}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_told() {
     let server = TestServer::start().await;
     let alice = server.user("alice").await;

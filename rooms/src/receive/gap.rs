@@ -1,6 +1,8 @@
 //! Events behind a gap: what they follow on is not here, so another server says what the state
 //! before them is.
 
+use std::collections::HashSet;
+
 use causeway_events::Pdu;
 use causeway_store::graph::insert_lines;
 use causeway_store::{EventNid, KeyNid, StateRef, StoreError};
@@ -38,16 +40,18 @@ impl Rooms {
     pub async fn receive_with_state(
         &self,
         room: &RoomId,
-        event: EventWithState,
+        mut event: EventWithState,
     ) -> Result<Outcome, ReceiveError> {
         if event.state.len() + event.events.len() > MAX_STATE_EVENTS {
             return Err(ReceiveError::TooMany);
         }
+        let (mut checked, refused) = self.policed(room, vec![event.event.clone()]).await?;
+        event.event = checked.pop().unwrap_or(event.event);
         let warm = self.parts().heads.warm(room);
         let turn = warm.receiving.lock().await;
         for attempt in 0..MAX_ATTEMPTS {
             let gate = warm.close_gate(attempt).await;
-            let written = self.receive_at_gap(room, &event).await;
+            let written = self.receive_at_gap(room, &event, &refused).await;
             drop(gate);
             match written {
                 Ok(Written::Done(mut done)) => {
@@ -70,11 +74,13 @@ impl Rooms {
         &self,
         room: &RoomId,
         event: &EventWithState,
+        refused: &HashSet<OwnedEventId>,
     ) -> Result<Written, ReceiveError> {
         let parts = self.parts();
         let head = parts.heads.head(room).await?;
         parts.log.settled().await.map_err(ReceiveError::Append)?;
         let mut weigher = Weigher::new(parts, head);
+        weigher.refused.clone_from(refused);
         weigher.add_outliers(event.events.clone()).await?;
         let pdu = &event.event;
         weigher.prefetch(std::slice::from_ref(pdu)).await?;

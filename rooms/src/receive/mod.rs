@@ -1,12 +1,12 @@
 //! The kitchen's second door: events of other servers.
 //!
 //! `federation` brings events whose hashes and signatures it has verified; here they are weighed
-//! against the room (server-server, Checks performed on receipt of a PDU, 4 to 6) and, if they
+//! against the room (server-server, Checks performed on receipt of a PDU, 4 to 7) and, if they
 //! stand, written by the same log as our own. A room may have several ends then; its current state
 //! is what the states after all of them come to.
 //!
 //! What is not here is answered with [`Outcome::Missing`], and `federation` fetches it: this crate
-//! never waits for another server.
+//! waits for no other server than a room's policy server (`policy.rs`), before anything is locked.
 //!
 //! Start reading at [`Rooms::receive`], then `weigh.rs`, `advance.rs` and `resolve.rs`.
 
@@ -27,6 +27,7 @@ mod take;
 mod watch;
 mod weigh;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use causeway_events::Pdu;
@@ -153,7 +154,7 @@ impl Rooms {
         if pdus.len() > MAX_RECEIVED {
             return Err(ReceiveError::TooMany);
         }
-        let pdus = order::sort(pdus);
+        let (pdus, refused) = self.policed(room, order::sort(pdus)).await?;
         let warm = self.parts().heads.warm(room);
         let mut outcomes = Vec::with_capacity(pdus.len());
         let mut pause = FIRST_PAUSE;
@@ -162,7 +163,7 @@ impl Rooms {
             let turn = warm.receiving.lock().await;
             let gate = warm.close_gate(attempts).await;
             let written = self
-                .receive_batch(room, &pdus[outcomes.len()..], relays)
+                .receive_batch(room, &pdus[outcomes.len()..], &refused, relays)
                 .await?;
             drop(gate);
             match written {
@@ -190,6 +191,7 @@ impl Rooms {
         &self,
         room: &RoomId,
         pdus: &[Pdu],
+        refused: &HashSet<OwnedEventId>,
         relays: bool,
     ) -> Result<Written, ReceiveError> {
         let parts = self.parts();
@@ -198,6 +200,7 @@ impl Rooms {
         parts.log.settled().await.map_err(ReceiveError::Append)?;
         let mut weigher = Weigher::new(parts, head);
         weigher.relays = relays;
+        weigher.refused.clone_from(refused);
         weigher.prefetch(pdus).await?;
         let mut outcomes = Vec::new();
         for pdu in pdus {

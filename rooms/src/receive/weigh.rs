@@ -38,6 +38,8 @@ pub(super) struct Weigher<'a> {
     pub(super) wanted: HashSet<String>,
     /// Changes of the current state so far.
     pub(super) changes: usize,
+    /// Events that the room's policy server has not signed.
+    pub(super) refused: HashSet<OwnedEventId>,
     /// Whether the events come in through this server, which tells the others of them.
     pub(super) relays: bool,
 }
@@ -93,6 +95,7 @@ impl<'a> Weigher<'a> {
             redactions: HashMap::new(),
             wanted: HashSet::new(),
             changes: 0,
+            refused: HashSet::new(),
             relays: false,
         }
     }
@@ -279,6 +282,10 @@ impl<'a> Weigher<'a> {
             && let Err(error) = self.judge_at(pdu, current).await?
         {
             return Ok(Verdict::SoftFailed(error.reason));
+        }
+        if self.refused.contains(pdu.event_id()) {
+            let why = "the room's policy server has not signed it";
+            return Ok(Verdict::SoftFailed(why.to_owned()));
         }
         Ok(Verdict::Accepted)
     }

@@ -69,7 +69,7 @@ impl Rooms {
     }
 
     /// Builds and signs an event at the room's end, without writing it: invites to users of other
-    /// servers, which sign them, too. Once they have, [`Rooms::receive`] takes it in.
+    /// servers, which sign them, too, as does the room's policy server. Once they have, [`Rooms::receive`] takes it in.
     ///
     /// # Errors
     /// [`WriteError::Forbidden`] if the room does not allow it now.
@@ -109,7 +109,10 @@ impl Rooms {
         let pdu = draft.build(version, &placement, &self.parts().key)?;
         let entry = |kind: &str, key: &str| head.entry(kind, key).map(|entry| entry.pdu.clone());
         authorise(version, &pdu, entry)?;
-        Ok(pdu)
+        match self.policy_of(room).await? {
+            Some(policy) => Ok(self.policy_signed(&policy, &pdu).await?),
+            None => Ok(pdu),
+        }
     }
 
     /// Who lets a user of another server in, where somebody must.

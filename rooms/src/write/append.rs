@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use causeway_events::Draft;
+use causeway_events::policy::is_policed;
 use causeway_events::redact::redact;
+use causeway_events::{Draft, Pdu};
 use causeway_store::log::{NewRoom, SentBy};
 use causeway_store::rooms::find_event;
 use causeway_store::{AppendError, Change, EventNid, Position};
@@ -13,6 +14,7 @@ use super::build::{Builder, Built, Hindrance, Wish, empty_head};
 use super::error::WriteError;
 use crate::head::Head;
 use crate::heads::stored;
+use crate::policy::Signed;
 use crate::rooms::Rooms;
 
 /// Attempts at a room whose head keeps moving (another node writes to it, too).
@@ -52,6 +54,23 @@ pub struct Accepted {
     pub position: Option<Position>,
 }
 
+/// What an attempt at a room came to.
+enum Written {
+    Done(Accepted),
+    /// The room's policy server has to sign these first.
+    Unsigned(Vec<Pdu>),
+}
+
+impl Written {
+    /// It had been written before.
+    fn before(id: OwnedEventId) -> Self {
+        Self::Done(Accepted {
+            event_ids: vec![id],
+            position: None,
+        })
+    }
+}
+
 enum Step {
     Wait(causeway_store::log::Answer, u64, Vec<OwnedEventId>),
     Remember(Vec<ruma::OwnedUserId>),
@@ -60,7 +79,8 @@ enum Step {
 }
 
 impl Rooms {
-    /// Builds, authorises and writes events of users of this server at the room's end.
+    /// Builds, authorises and writes events of users of this server at the room's end. In a room with
+    /// a policy server they are written as that has signed them, and senders take turns.
     ///
     /// The same transaction always gives the first event's id.
     ///
@@ -69,6 +89,33 @@ impl Rooms {
     pub async fn append(&self, room: &RoomId, append: Append) -> Result<Accepted, WriteError> {
         let skip_unchanged = append.skip_unchanged;
         let wishes = self.prepare(room, append).await?;
+        let policy = self.policy_of(room).await?;
+        let warm = self.parts().heads.warm(room);
+        let _turn = match &policy {
+            Some(_) => Some(warm.signing.lock().await),
+            None => None,
+        };
+        let mut signed = policy.as_ref().map(|_| Signed::new());
+        for _ in 0..MAX_ATTEMPTS {
+            let written = self.write_all(room, &wishes, skip_unchanged, signed.as_ref());
+            match (written.await?, &policy) {
+                (Written::Done(accepted), _) => return Ok(accepted),
+                (Written::Unsigned(events), Some(policy)) => {
+                    signed = Some(self.all_policy_signed(policy, events).await?);
+                }
+                (Written::Unsigned(_), None) => break,
+            }
+        }
+        Err(WriteError::Busy)
+    }
+
+    async fn write_all(
+        &self,
+        room: &RoomId,
+        wishes: &[Wish],
+        skip_unchanged: bool,
+        signed: Option<&Signed>,
+    ) -> Result<Written, WriteError> {
         let warm = self.parts().heads.warm(room);
         let mut pause = FIRST_PAUSE;
         for attempt in 0..MAX_ATTEMPTS {
@@ -79,9 +126,10 @@ impl Rooms {
                 let mut slot = warm.slot.lock();
                 match &slot.head {
                     None => Step::Load,
-                    Some(head) => match self.build(head, &wishes, skip_unchanged)? {
+                    Some(head) => match self.build(head, wishes, skip_unchanged, signed)? {
                         Ready::Unchanged(id) => Step::Unchanged(id),
                         Ready::Unknown(users) => Step::Remember(users),
+                        Ready::Unsigned(events) => return Ok(Written::Unsigned(events)),
                         Ready::Built(built) => {
                             let ids = ids(&built);
                             slot.head = Some(built.head);
@@ -98,25 +146,18 @@ impl Rooms {
                 Step::Remember(users) => {
                     self.head_with(room, &users).await?;
                 }
-                Step::Unchanged(id) => {
-                    return Ok(Accepted {
-                        event_ids: vec![id],
-                        position: None,
-                    });
-                }
+                Step::Unchanged(id) => return Ok(Written::before(id)),
                 Step::Wait(answer, generation, event_ids) => match answer.wait().await {
                     Ok(position) => {
-                        return Ok(Accepted {
+                        let position = Some(position);
+                        return Ok(Written::Done(Accepted {
                             event_ids,
-                            position: Some(position),
-                        });
+                            position,
+                        }));
                     }
                     Err(AppendError::Duplicate(id)) => {
                         warm.discard(generation);
-                        return Ok(Accepted {
-                            event_ids: vec![id],
-                            position: None,
-                        });
+                        return Ok(Written::before(id));
                     }
                     Err(error) if is_moved(&error, attempt) => warm.discard(generation),
                     Err(AppendError::Unavailable(_)) => {
@@ -251,7 +292,7 @@ impl Rooms {
         &self,
         room: &RoomId,
         target: &ruma::EventId,
-    ) -> Result<(EventNid, causeway_events::Pdu), WriteError> {
+    ) -> Result<(EventNid, Pdu), WriteError> {
         let head = self.head(room).await?;
         let row = find_event(self.store(), head.room(), target)
             .await?
@@ -265,12 +306,14 @@ impl Rooms {
         head: &Head,
         wishes: &[Wish],
         skip_unchanged: bool,
+        signed: Option<&Signed>,
     ) -> Result<Ready, WriteError> {
         if skip_unchanged && let Some(id) = unchanged(head, wishes) {
             return Ok(Ready::Unchanged(id));
         }
         let parts = self.parts();
-        let mut builder = Builder::new(&parts.key, &parts.settings.server_name, head.clone());
+        let mut builder =
+            Builder::new(&parts.key, &parts.settings.server_name, head.clone()).with_signed(signed);
         for wish in wishes {
             match builder.add(wish) {
                 Ok(()) => {}
@@ -278,7 +321,18 @@ impl Rooms {
                 Err(Hindrance::Refused(error)) => return Err(error),
             }
         }
-        Ok(Ready::Built(Box::new(builder.finish())))
+        let built = builder.finish();
+        if let Some(signed) = signed {
+            let events = built.batch.events.iter().map(|event| &event.pdu);
+            let policed = events.filter(|event| is_policed(event));
+            let is_signed = |event: &Pdu| signed.contains_key(event.event_id());
+            if !policed.into_iter().all(is_signed) {
+                // All of them: what was signed before was built on another head.
+                let events = built.batch.events.iter().map(|event| event.pdu.clone());
+                return Ok(Ready::Unsigned(events.collect()));
+            }
+        }
+        Ok(Ready::Built(Box::new(built)))
     }
 }
 
@@ -296,6 +350,8 @@ enum Ready {
     Built(Box<Built>),
     Unknown(Vec<ruma::OwnedUserId>),
     Unchanged(OwnedEventId),
+    /// A policy server has to sign them first.
+    Unsigned(Vec<Pdu>),
 }
 
 fn add(builder: &mut Builder<'_>, wish: &Wish) -> Result<(), WriteError> {

@@ -16,6 +16,7 @@ use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, UserId};
 use super::error::WriteError;
 use super::record;
 use crate::head::{End, Head, StateEntry};
+use crate::policy::Signed;
 
 /// A draft with what was looked up for it before the head was locked.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub(crate) struct Builder<'a> {
     server: &'a OwnedServerName,
     head: Head,
     batch: RoomBatch,
+    /// Events that the room's policy server has signed.
+    signed: Option<&'a Signed>,
 }
 
 impl<'a> Builder<'a> {
@@ -79,7 +82,14 @@ impl<'a> Builder<'a> {
             server,
             head,
             batch,
+            signed: None,
         }
+    }
+
+    /// Puts events in as a policy server has signed them.
+    pub(crate) fn with_signed(mut self, signed: Option<&'a Signed>) -> Self {
+        self.signed = signed;
+        self
     }
 
     /// Says that the room is to be made.
@@ -131,6 +141,8 @@ impl<'a> Builder<'a> {
         authorise(version, &pdu, |t, k| {
             self.head.entry(t, k).map(|entry| entry.pdu.clone())
         })?;
+        let signed = self.signed.and_then(|signed| signed.get(pdu.event_id()));
+        let pdu = signed.cloned().unwrap_or(pdu);
         let index = wish.key.map(|_| self.index(&auth, &pdu, wish.nid));
         self.take_in(wish, pdu, auth_nids, index);
         Ok(())

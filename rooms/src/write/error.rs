@@ -4,6 +4,8 @@ use causeway_events::BuildError;
 use causeway_events::auth::AuthError;
 use causeway_store::{AppendError, StoreError};
 
+use crate::policy::PolicyRefusal;
+
 /// Why a room could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -30,6 +32,9 @@ pub enum WriteError {
     /// It cannot be an event.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// The room's policy server has not signed it.
+    #[error(transparent)]
+    Policy(#[from] PolicyRefusal),
     /// The room changed under every attempt.
     #[error("the room is too busy")]
     Busy,

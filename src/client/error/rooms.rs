@@ -1,6 +1,7 @@
 //! The kitchen's errors.
 
 use causeway_events::BuildError;
+use causeway_rooms::policy::PolicyRefusal;
 use causeway_rooms::receipts::ReceiptError;
 use causeway_rooms::{LoadError, WriteError};
 use http::StatusCode;
@@ -36,6 +37,12 @@ impl From<WriteError> for ApiError {
             WriteError::NoSuchEvent => Self::not_found("This event is not in the room"),
             WriteError::Forbidden(error) => Self::forbidden(error.reason),
             WriteError::Build(error) => error.into(),
+            WriteError::Policy(PolicyRefusal::Refused(message)) => {
+                Self::new(StatusCode::BAD_REQUEST, "M_FORBIDDEN", message)
+            }
+            WriteError::Policy(error) => {
+                Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", error.to_string())
+            }
             WriteError::Busy => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "M_UNKNOWN",

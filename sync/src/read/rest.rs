@@ -184,7 +184,9 @@ pub(super) async fn read_stripped(
         let room = StrippedRoom {
             room_id: plan.row.room_id.clone(),
             state,
-            told: told.map(|json| told_events(&json)).unwrap_or_default(),
+            told: told
+                .map(|json| told_events(&json, user))
+                .unwrap_or_default(),
         };
         match plan.kind {
             Kind::Invited => invited.push(room),
@@ -195,8 +197,8 @@ pub(super) async fn read_stripped(
 }
 
 /// The stripped events of a JSON array that clients can make something of. The user's own
-/// membership is shown as it is here.
-fn told_events(json: &str) -> Vec<Box<RawValue>> {
+/// membership is shown as it is here; that of whoever invites says what they are called.
+fn told_events(json: &str, user: &str) -> Vec<Box<RawValue>> {
     #[derive(serde::Deserialize, serde::Serialize)]
     struct Stripped<'a> {
         #[serde(rename = "type", borrow)]
@@ -211,7 +213,7 @@ fn told_events(json: &str) -> Vec<Box<RawValue>> {
     let events: Vec<Stripped<'_>> = serde_json::from_str(json).unwrap_or_default();
     let events = events
         .into_iter()
-        .filter(|event| event.kind != "m.room.member");
+        .filter(|event| event.kind != "m.room.member" || event.state_key != user);
     let stripped = events.filter_map(|event| serde_json::value::to_raw_value(&event).ok());
     stripped.collect()
 }

@@ -8,6 +8,7 @@ mod joins;
 mod keys;
 mod media;
 mod outbox;
+mod policy;
 mod questions;
 mod requests;
 mod rooms;

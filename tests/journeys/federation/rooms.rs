@@ -114,6 +114,8 @@ async fn invites_cross_servers_and_can_be_taken_or_rejected() {
         let shown = events(&sync["rooms"]["invite"][&room]["invite_state"]);
         let own = of_state(shown, "m.room.member", bob.id()).expect("the invite");
         assert_eq!(own["sender"], alice.id());
+        let inviter = of_state(shown, "m.room.member", alice.id()).expect("the inviter");
+        assert_eq!(inviter["content"]["displayname"], "alice");
         let name = of_state(shown, "m.room.name", "").expect("the name");
         assert_eq!(name["content"]["name"], "Hidden");
         // Who invited knows the room.
