@@ -30,7 +30,7 @@ impl Federation {
             let server = invite.sender.server_name().to_owned();
             return self.exchange(&server, room, &invite).await;
         }
-        let target = invite.mxid.clone();
+        let target = invite.proof.mxid.clone();
         if rooms.is_local(&target) {
             return Ok(rooms.redeem_invite(room, &target, invite).await?);
         }
@@ -59,20 +59,15 @@ impl Federation {
             "/_matrix/federation/v1/exchange_third_party_invite/{}",
             segment(room.as_str())
         );
-        let signed = json!({
-            "mxid": invite.mxid,
-            "token": invite.token,
-            "signatures": invite.signatures,
-        });
         let body = json!({
             "type": "m.room.member",
             "room_id": room,
             "sender": invite.sender,
-            "state_key": invite.mxid,
+            "state_key": invite.proof.mxid,
             "content": {
                 "membership": "invite",
                 // Their server knows the name by which the address is shown.
-                "third_party_invite": { "display_name": "", "signed": signed },
+                "third_party_invite": { "display_name": "", "signed": invite.proof },
             },
         });
         let request = self.links().put(server, path).within(TIMEOUT);

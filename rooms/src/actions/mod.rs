@@ -17,7 +17,7 @@ pub use aliases::{AliasError, AliasMistake};
 pub use create::{CreateError, CreateRoom, Preset};
 pub(crate) use draft::bad_content;
 pub use initial::InitialState;
-pub use membership::{ChangeMember, Join, Knock, MembershipError, SignedInvite};
+pub use membership::{AddressProof, ChangeMember, Join, Knock, MembershipError, SignedInvite};
 pub(crate) use send::sent_by;
 pub use send::{Redact, SendError, SendEvent};
 pub use state::SetState;

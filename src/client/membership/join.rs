@@ -83,7 +83,7 @@ async fn redeem(
     signed: SignedInvite,
 ) -> Result<(), ApiError> {
     match federation {
-        Some(federation) if signed.mxid == session.user_id => {
+        Some(federation) if signed.proof.mxid == session.user_id => {
             Ok(federation.redeem_invite(room, signed).await?)
         }
         _ => Ok(rooms.redeem_invite(room, &session.user_id, signed).await?),

@@ -64,7 +64,6 @@ pub(crate) async fn invite(
     }
     let_in(&rooms, &room, &request.origin).await?;
     check(&event, &room, &request.origin, &users).await?;
-    check_room(&rooms, &room, &request.origin).await?;
     let invited = event.state_key().unwrap_or_default();
     rooms.check_invites(event.sender(), &[invited]).await?;
     let event = rooms.co_sign(&event)?;
@@ -120,15 +119,4 @@ async fn check(event: &Pdu, room: &RoomId, origin: &Origin, users: &Users) -> Re
     let invited = invited.filter(|user| users.is_local(user));
     users.profile(invited.ok_or_else(no_user)?).await?;
     Ok(())
-}
-
-/// A room that this server knows may keep the other one out.
-async fn check_room(rooms: &Rooms, room: &RoomId, origin: &Origin) -> Result<(), ApiError> {
-    match rooms.head(room).await {
-        Ok(head) if !head.allows_server(origin.name()) => {
-            Err(ApiError::forbidden("The room does not let your server in"))
-        }
-        Ok(_) | Err(LoadError::NoSuchRoom) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }

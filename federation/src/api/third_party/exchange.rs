@@ -1,10 +1,10 @@
 use axum::Json;
 use axum::extract::State;
 use causeway_rooms::Rooms;
-use causeway_rooms::actions::SignedInvite;
+use causeway_rooms::actions::{AddressProof, SignedInvite};
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Federation;
 use crate::error::ApiError;
@@ -30,14 +30,7 @@ struct Content {
 
 #[derive(Deserialize)]
 struct Invite {
-    signed: Proof,
-}
-
-#[derive(Deserialize)]
-struct Proof {
-    mxid: OwnedUserId,
-    token: String,
-    signatures: Map<String, Value>,
+    signed: AddressProof,
 }
 
 /// `PUT /_matrix/federation/v1/exchange_third_party_invite/{roomId}`: the server of somebody who has
@@ -77,9 +70,7 @@ pub(crate) async fn exchange(
     }
     let invite = SignedInvite {
         sender,
-        mxid: signed.mxid,
-        token: signed.token,
-        signatures: signed.signatures,
+        proof: signed,
     };
     federation.redeem_invite(&room, invite).await?;
     Ok(Json(json!({})))

@@ -1,11 +1,11 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use causeway_rooms::actions::SignedInvite;
+use causeway_rooms::actions::{AddressProof, SignedInvite};
 use causeway_users::Users;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Federation;
 use crate::error::ApiError;
@@ -28,15 +28,7 @@ struct Bound {
 struct Waiting {
     room_id: OwnedRoomId,
     sender: OwnedUserId,
-    signed: Proof,
-}
-
-/// What the identity server says, with its signature.
-#[derive(Deserialize)]
-struct Proof {
-    mxid: OwnedUserId,
-    token: String,
-    signatures: Map<String, Value>,
+    signed: AddressProof,
 }
 
 /// `PUT /_matrix/federation/v1/3pid/onbind`: an identity server tells that a user of this server has
@@ -63,11 +55,9 @@ pub(crate) async fn on_bind(
         } = waiting;
         let invite = SignedInvite {
             sender,
-            mxid: signed.mxid,
-            token: signed.token,
-            signatures: signed.signatures,
+            proof: signed,
         };
-        if invite.mxid != bound.mxid {
+        if invite.proof.mxid != bound.mxid {
             continue;
         }
         if let Err(error) = federation.redeem_invite(&room_id, invite).await {

@@ -3,19 +3,27 @@
 
 use causeway_store::log::Membership;
 use ruma::{OwnedUserId, RoomId, UserId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::MembershipError;
 use crate::Rooms;
 use crate::actions::face::member_content;
 
-/// A proof that somebody has the address that an invite was for.
+/// An invite by an address, and the proof that somebody has that.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SignedInvite {
     /// Who invited.
     pub sender: OwnedUserId,
-    /// Who has the address.
+    /// The proof.
+    #[serde(flatten)]
+    pub proof: AddressProof,
+}
+
+/// What an identity server says of who has an address.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct AddressProof {
+    /// Who has it.
     pub mxid: OwnedUserId,
     /// The state key of the `m.room.third_party_invite`.
     pub token: String,
@@ -57,7 +65,7 @@ impl Rooms {
         user: &UserId,
         signed: SignedInvite,
     ) -> Result<(), MembershipError> {
-        if signed.mxid != user {
+        if signed.proof.mxid != user {
             return Err(MembershipError::forbidden("The invite is somebody else's"));
         }
         let sender = signed.sender.clone();
@@ -80,11 +88,11 @@ impl Rooms {
         room: &RoomId,
         signed: SignedInvite,
     ) -> Result<Option<Value>, MembershipError> {
-        let (head, membership) = self.standing(room, &signed.mxid).await?;
+        let (head, membership) = self.standing(room, &signed.proof.mxid).await?;
         if matches!(membership, Some(Membership::Join | Membership::Invite)) {
             return Ok(None);
         }
-        let pending = head.state("m.room.third_party_invite", &signed.token);
+        let pending = head.state("m.room.third_party_invite", &signed.proof.token);
         let pending = pending.filter(|entry| *entry.pdu.sender() == *signed.sender);
         let Some(pending) = pending else {
             return Err(MembershipError::forbidden("There is no such invite"));
@@ -101,13 +109,8 @@ impl Rooms {
         }
         let pending: Option<Pending> = pending.pdu.content_as().ok();
         let name = pending.map(|pending| pending.display_name);
-        let proof = json!({
-            "mxid": signed.mxid,
-            "token": signed.token,
-            "signatures": signed.signatures,
-        });
         Ok(Some(
-            json!({ "display_name": name.unwrap_or_default(), "signed": proof }),
+            json!({ "display_name": name.unwrap_or_default(), "signed": signed.proof }),
         ))
     }
 }

@@ -21,7 +21,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use super::draft::{Content, forbidden, raw};
 use crate::{Append, Head, LoadError, Rooms, WriteError};
 
-pub use by_address::SignedInvite;
+pub use by_address::{AddressProof, SignedInvite};
 pub use join::Join;
 pub use knock::Knock;
 
