@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -12,6 +14,9 @@ use crate::error::ApiError;
 
 /// Invites that one address may have waiting; further ones are passed over.
 const MAX_INVITES: usize = 20;
+
+/// How long all of them may take: who they are asked of is whom a stranger names.
+const MAX_TIME: Duration = Duration::from_secs(60);
 
 /// Largest body, in bytes.
 const MAX_BYTES: usize = 128 * 1024;
@@ -47,22 +52,23 @@ pub(crate) async fn on_bind(
         return Err(ApiError::not_found("There is no such user on this server"));
     }
     users.profile(&bound.mxid).await?;
-    for waiting in bound.invites.into_iter().take(MAX_INVITES) {
-        let Waiting {
-            room_id,
-            sender,
-            signed,
-        } = waiting;
-        let invite = SignedInvite {
-            sender,
-            proof: signed,
-        };
-        if invite.proof.mxid != bound.mxid {
-            continue;
-        }
-        if let Err(error) = federation.redeem_invite(&room_id, invite).await {
-            tracing::info!(user = %bound.mxid, room = %room_id, %error, "no invite by an address");
-        }
+    let redeeming = redeem(&federation, bound);
+    if tokio::time::timeout(MAX_TIME, redeeming).await.is_err() {
+        tracing::info!("not all invites by an address were asked for in time");
     }
     Ok(Json(json!({})))
+}
+
+async fn redeem(federation: &Federation, bound: Bound) {
+    let waiting = bound.invites.into_iter().take(MAX_INVITES);
+    for invite in waiting.filter(|it| it.signed.mxid == bound.mxid) {
+        let room = invite.room_id;
+        let invite = SignedInvite {
+            sender: invite.sender,
+            proof: invite.signed,
+        };
+        if let Err(error) = federation.redeem_invite(&room, invite).await {
+            tracing::info!(user = %bound.mxid, %room, %error, "no invite by an address");
+        }
+    }
 }
